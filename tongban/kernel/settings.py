@@ -1,0 +1,74 @@
+"""Settings: where things lie and how we reach them, read from the environment once.
+
+Every setting has a working default below the project's root, so that a fresh clone needs none.
+Secrets are never settings; they come from connections (`kernel/connections.py`) and key files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PORT_BASE = 18100
+AIRFLOW_PORT_OFFSET = -20  # 18080
+POSTGRES_PORT_OFFSET = -68  # 18032
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Paths and addresses of one hub installation.
+
+    Attributes:
+        root: Folder that holds connectors/, mappings/, contracts/, dags/ and plugins/.
+        home: Folder for everything that the hub writes when run locally (`.tongban/`).
+        database_url: `postgresql://…` of an existing server, or None for the embedded one.
+        landing_url: Any fsspec URL for landed pages; a local folder by default.
+        port_base: Sandbox ports are base+1 … base+6, Airflow base-20, PostgreSQL base-68.
+    """
+
+    root: Path
+    home: Path
+    database_url: str | None
+    landing_url: str
+    port_base: int
+
+    @property
+    def airflow_port(self) -> int:
+        """TCP port of Airflow's API server."""
+        return self.port_base + AIRFLOW_PORT_OFFSET
+
+    @property
+    def postgres_port(self) -> int:
+        """TCP port of the embedded PostgreSQL."""
+        return self.port_base + POSTGRES_PORT_OFFSET
+
+    @property
+    def keys_dir(self) -> Path:
+        """Folder of the key ring, unless TONGBAN_MASTER_KEY says otherwise."""
+        return self.home / "keys"
+
+    @property
+    def connections_dir(self) -> Path:
+        """Folder of `<name>.json` connection files, the last place that is looked at."""
+        return self.home / "connections"
+
+    @property
+    def sandbox_dir(self) -> Path:
+        """State folder of the sandbox."""
+        return self.home / "sandbox"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from TONGBAN_ROOT, _HOME, _DATABASE_URL, _LANDING_URL and _PORT_BASE."""
+    env = os.environ if environ is None else environ
+    root = Path(env.get("TONGBAN_ROOT") or Path(__file__).resolve().parents[2])
+    home = Path(env.get("TONGBAN_HOME") or root / ".tongban")
+    return Settings(
+        root=root,
+        home=home,
+        database_url=env.get("TONGBAN_DATABASE_URL") or None,
+        landing_url=env.get("TONGBAN_LANDING_URL") or (home / "landing").as_uri(),
+        port_base=int(env.get("TONGBAN_PORT_BASE") or DEFAULT_PORT_BASE),
+    )
