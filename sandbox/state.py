@@ -1,0 +1,335 @@
+"""State: the SQLite file behind each sandbox system, and the reading and writing of its records.
+
+The population writes `record`, `pending` and `change` once; the servers read and fire them. What the
+servers keep themselves (accepted pushes, faults, nonces) is in `sandbox.intake`, in the same file.
+Documents are stored as they are served. Nothing here knows a protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from sandbox.datasets import STATE_TIME, Document, key_of, stamp
+from sandbox.errors import StateMissing
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS record(
+  dataset TEXT NOT NULL, seq INTEGER NOT NULL, key TEXT NOT NULL, changed_at TEXT NOT NULL,
+  doc TEXT NOT NULL, PRIMARY KEY(dataset, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS record_changed ON record(dataset, changed_at, key);
+CREATE INDEX IF NOT EXISTS record_key ON record(dataset, key);
+CREATE TABLE IF NOT EXISTS pending(
+  id INTEGER PRIMARY KEY, trigger_kind TEXT NOT NULL, trigger_key TEXT NOT NULL,
+  dataset TEXT NOT NULL, doc TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS pending_trigger ON pending(trigger_kind, trigger_key);
+CREATE TABLE IF NOT EXISTS change(
+  n INTEGER PRIMARY KEY, dataset TEXT NOT NULL, key TEXT NOT NULL, doc TEXT NOT NULL,
+  defect TEXT, applied INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS accepted(
+  dataset TEXT NOT NULL, row_guid TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+  op TEXT NOT NULL, doc TEXT NOT NULL, receipt_no TEXT NOT NULL, received_at TEXT NOT NULL,
+  PRIMARY KEY(dataset, row_guid));
+CREATE TABLE IF NOT EXISTS accepted_log(
+  n INTEGER PRIMARY KEY, dataset TEXT NOT NULL, row_guid TEXT NOT NULL, version TEXT NOT NULL,
+  op TEXT NOT NULL, receipt_no TEXT NOT NULL, received_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fault(
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, rate REAL, count INTEGER, match TEXT, seconds REAL);
+CREATE TABLE IF NOT EXISTS nonce(value TEXT PRIMARY KEY, expires REAL NOT NULL);
+"""
+
+Order = Literal["changed", "changed_desc", "key", "seq"]
+_ORDER_SQL: dict[str, str] = {
+    "changed": "changed_at, key, seq",
+    "changed_desc": "changed_at DESC, key, seq",
+    "key": "key, seq",
+    "seq": "seq",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One served row. `changed_at` is naive Beijing time, `YYYY-MM-DDTHH:MM:SS`."""
+
+    dataset: str
+    seq: int
+    key: str
+    changed_at: str
+    doc: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A row that appears once its trigger has happened; dataset "retire" ends an old right."""
+
+    id: int
+    trigger_kind: str
+    trigger_key: str
+    dataset: str
+    doc: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A prepared later state of one record, and the defect that it carries, if any."""
+
+    n: int
+    dataset: str
+    key: str
+    doc: Document
+    defect: str | None
+
+
+def state_file(state_dir: Path, system: str) -> Path:
+    """Name the state file of one system."""
+    return state_dir / f"{system}.sqlite"
+
+
+def create_state(state_dir: Path, system: str) -> sqlite3.Connection:
+    """Make an empty state file, replacing an earlier one."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    path = state_file(state_dir, system)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    connection = _connect(path)
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def open_state(state_dir: Path, system: str) -> sqlite3.Connection:
+    """Open an existing state file.
+
+    The connection may be used from several threads if the caller serialises them.
+
+    Raises:
+        StateMissing: The population of this folder was never built.
+    """
+    path = state_file(state_dir, system)
+    if not path.is_file():
+        raise StateMissing(
+            f"{path}: no state for {system}; run `python -m sandbox population` first"
+        )
+    return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Connection, None, None]:
+    """Group writes: all of them, or after an exception none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def to_json(doc: Document) -> str:
+    """Write a document the one way that the state files use."""
+    return json.dumps(doc, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- records -----------------------------------------------------------------------------------
+
+
+def add_records(
+    connection: sqlite3.Connection, dataset: str, docs: Iterable[tuple[str, Document]]
+) -> int:
+    """Append (changed_at, document) pairs in the given order and count them."""
+    start = _next_seq(connection, dataset)
+    rows = [
+        (dataset, start + at, key_of(dataset, doc), changed_at, to_json(doc))
+        for at, (changed_at, doc) in enumerate(docs)
+    ]
+    connection.executemany("INSERT INTO record VALUES(?,?,?,?,?)", rows)
+    return len(rows)
+
+
+def count_window(connection: sqlite3.Connection, dataset: str, since: str, until: str) -> int:
+    """Count the rows changed inside half-open [since, until), in `record.changed_at` form."""
+    sql = "SELECT count(*) FROM record WHERE dataset=? AND changed_at>=? AND changed_at<?"
+    return int(connection.execute(sql, (dataset, since, until)).fetchone()[0])
+
+
+def read_window(
+    connection: sqlite3.Connection,
+    dataset: str,
+    since: str,
+    until: str,
+    *,
+    order: Order,
+    limit: int,
+    offset: int = 0,
+) -> list[Record]:
+    """Read one page of the window by position; an insert in between shifts the pages."""
+    sql = (
+        "SELECT dataset, seq, key, changed_at, doc FROM record"
+        " WHERE dataset=? AND changed_at>=? AND changed_at<?"
+        f" ORDER BY {_ORDER_SQL[order]} LIMIT ? OFFSET ?"
+    )
+    rows = connection.execute(sql, (dataset, since, until, limit, offset))
+    return [_record(row) for row in rows]
+
+
+def read_after(
+    connection: sqlite3.Connection,
+    dataset: str,
+    since: str,
+    until: str,
+    *,
+    after: tuple[str, str, int] | None,
+    limit: int,
+) -> list[Record]:
+    """Read one page in (changed_at, key, seq) order, strictly after that position."""
+    sql = (
+        "SELECT dataset, seq, key, changed_at, doc FROM record"
+        " WHERE dataset=? AND changed_at>=? AND changed_at<?"
+        " AND (changed_at, key, seq) > (?, ?, ?) ORDER BY changed_at, key, seq LIMIT ?"
+    )
+    position = after or ("", "", -1)
+    rows = connection.execute(sql, (dataset, since, until, *position, limit))
+    return [_record(row) for row in rows]
+
+
+def read_queue(
+    connection: sqlite3.Connection,
+    dataset: str,
+    since: str,
+    until: str,
+    *,
+    after_seq: int,
+    limit: int,
+) -> list[Record]:
+    """Read one page in queue order, strictly after `after_seq` (-1 for the first page)."""
+    sql = (
+        "SELECT dataset, seq, key, changed_at, doc FROM record"
+        " WHERE dataset=? AND seq>? AND changed_at>=? AND changed_at<? ORDER BY seq LIMIT ?"
+    )
+    rows = connection.execute(sql, (dataset, after_seq, since, until, limit))
+    return [_record(row) for row in rows]
+
+
+def find_records(connection: sqlite3.Connection, dataset: str, key: str) -> list[Record]:
+    """Read the rows of one key: none, one, or several where a duplicate was planted."""
+    sql = (
+        "SELECT dataset, seq, key, changed_at, doc FROM record"
+        " WHERE dataset=? AND key=? ORDER BY seq"
+    )
+    return [_record(row) for row in connection.execute(sql, (dataset, key))]
+
+
+def all_records(connection: sqlite3.Connection, dataset: str) -> Iterator[Record]:
+    """Walk a whole dataset in queue order."""
+    sql = "SELECT dataset, seq, key, changed_at, doc FROM record WHERE dataset=? ORDER BY seq"
+    return (_record(row) for row in connection.execute(sql, (dataset,)))
+
+
+def put_record(
+    connection: sqlite3.Connection, dataset: str, doc: Document, when: datetime
+) -> Document:
+    """Insert `doc`, or replace every row of its key, with the change time `when`.
+
+    Returns:
+        The stored document, its change-time field written in the protocol's form.
+    """
+    stored = dict(doc)
+    changed_at = stamp(dataset, stored, when)
+    key = key_of(dataset, stored)
+    updated = connection.execute(
+        "UPDATE record SET changed_at=?, doc=? WHERE dataset=? AND key=?",
+        (changed_at, to_json(stored), dataset, key),
+    )
+    if updated.rowcount == 0:
+        add_records(connection, dataset, [(changed_at, stored)])
+    return stored
+
+
+def count_records(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count served rows per dataset."""
+    rows = connection.execute("SELECT dataset, count(*) FROM record GROUP BY dataset ORDER BY 1")
+    return {str(name): int(count) for name, count in rows}
+
+
+def _next_seq(connection: sqlite3.Connection, dataset: str) -> int:
+    sql = "SELECT coalesce(max(seq), -1) + 1 FROM record WHERE dataset=?"
+    return int(connection.execute(sql, (dataset,)).fetchone()[0])
+
+
+def _record(row: tuple[str, int, str, str, str]) -> Record:
+    return Record(row[0], row[1], row[2], row[3], json.loads(row[4]))
+
+
+# --- pending rows and prepared changes -----------------------------------------------------------
+
+
+def add_pending(
+    connection: sqlite3.Connection, kind: str, key: str, dataset: str, doc: Document
+) -> None:
+    """Prepare a row that appears when trigger (`kind`, `key`) happens."""
+    connection.execute(
+        "INSERT INTO pending(trigger_kind, trigger_key, dataset, doc) VALUES(?,?,?,?)",
+        (kind, key, dataset, to_json(doc)),
+    )
+
+
+def pending_for(connection: sqlite3.Connection, kind: str, key: str) -> list[Pending]:
+    """Read what waits for trigger (`kind`, `key`) and has not fired yet, in order."""
+    sql = (
+        "SELECT id, trigger_kind, trigger_key, dataset, doc FROM pending"
+        " WHERE trigger_kind=? AND trigger_key=? AND done=0 ORDER BY id"
+    )
+    rows = connection.execute(sql, (kind, key))
+    return [Pending(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
+
+
+def mark_pending_done(connection: sqlite3.Connection, pending_id: int) -> None:
+    """Note that a pending row has fired, so that it never fires twice."""
+    connection.execute("UPDATE pending SET done=1 WHERE id=?", (pending_id,))
+
+
+def add_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    """Store prepared changes under their own numbers."""
+    connection.executemany(
+        "INSERT INTO change(n, dataset, key, doc, defect) VALUES(?,?,?,?,?)",
+        [(c.n, c.dataset, c.key, to_json(c.doc), c.defect) for c in changes],
+    )
+
+
+def changes(
+    connection: sqlite3.Connection, *, applied: bool, limit: int | None = None
+) -> list[Change]:
+    """Read prepared changes in order: those already applied, or the next ones to apply."""
+    sql = "SELECT n, dataset, key, doc, defect FROM change WHERE applied=? ORDER BY n LIMIT ?"
+    rows = connection.execute(sql, (int(applied), -1 if limit is None else limit))
+    return [Change(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
+
+
+def apply_changes(connection: sqlite3.Connection, count: int, when: datetime) -> list[Change]:
+    """Serve the next `count` prepared changes from now on, with change time `when`.
+
+    The caller runs this inside `transaction` and then calls `sandbox.truth.note_applied` with the
+    number of the last change.
+    """
+    due = changes(connection, applied=False, limit=count)
+    for change in due:
+        put_record(connection, change.dataset, change.doc, when)
+        connection.execute("UPDATE change SET applied=1 WHERE n=?", (change.n,))
+    return due
+
+
+def state_time(when: datetime) -> str:
+    """Write a naive Beijing moment in the form of `record.changed_at`."""
+    return when.strftime(STATE_TIME)
