@@ -1,4 +1,4 @@
-"""Intake: what a sandbox server keeps of the pushes it took, the faults it plays, the nonces it saw.
+"""Intake: what a sandbox server keeps of accepted pushes, planned faults and seen nonces.
 
 The tables live in the same file as the records (`sandbox.state`). Only servers and the CLI use
 this module; the population never writes here. Receipts are kept so that a repeated push gets its

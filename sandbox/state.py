@@ -1,8 +1,8 @@
-"""State: the SQLite file behind each sandbox system, and the reading and writing of its records.
+"""State: the SQLite file behind each sandbox system, and its served records.
 
-The population writes `record`, `pending` and `change` once; the servers read and fire them. What the
-servers keep themselves (accepted pushes, faults, nonces) is in `sandbox.intake`, in the same file.
-Documents are stored as they are served. Nothing here knows a protocol.
+The population writes the records once; the servers page through them. Rows that appear later are in
+`sandbox.plans`; what the servers keep themselves (accepted pushes, faults, nonces) is in
+`sandbox.intake`. Documents are stored as they are served. Nothing here knows a protocol.
 """
 
 from __future__ import annotations
@@ -64,28 +64,6 @@ class Record:
     doc: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A row that appears once its trigger has happened; dataset "retire" ends an old right."""
-
-    id: int
-    trigger_kind: str
-    trigger_key: str
-    dataset: str
-    doc: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A prepared later state of one record, and the defect that it carries, if any."""
-
-    n: int
-    dataset: str
-    key: str
-    doc: Document
-    defect: str | None
-
-
 def state_file(state_dir: Path, system: str) -> Path:
     """Name the state file of one system."""
     return state_dir / f"{system}.sqlite"
@@ -140,9 +118,6 @@ def transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Connection,
 def to_json(doc: Document) -> str:
     """Write a document the one way that the state files use."""
     return json.dumps(doc, ensure_ascii=False, separators=(",", ":"))
-
-
-# --- records -----------------------------------------------------------------------------------
 
 
 def add_records(
@@ -270,64 +245,6 @@ def _next_seq(connection: sqlite3.Connection, dataset: str) -> int:
 
 def _record(row: tuple[str, int, str, str, str]) -> Record:
     return Record(row[0], row[1], row[2], row[3], json.loads(row[4]))
-
-
-# --- pending rows and prepared changes -----------------------------------------------------------
-
-
-def add_pending(
-    connection: sqlite3.Connection, kind: str, key: str, dataset: str, doc: Document
-) -> None:
-    """Prepare a row that appears when trigger (`kind`, `key`) happens."""
-    connection.execute(
-        "INSERT INTO pending(trigger_kind, trigger_key, dataset, doc) VALUES(?,?,?,?)",
-        (kind, key, dataset, to_json(doc)),
-    )
-
-
-def pending_for(connection: sqlite3.Connection, kind: str, key: str) -> list[Pending]:
-    """Read what waits for trigger (`kind`, `key`) and has not fired yet, in order."""
-    sql = (
-        "SELECT id, trigger_kind, trigger_key, dataset, doc FROM pending"
-        " WHERE trigger_kind=? AND trigger_key=? AND done=0 ORDER BY id"
-    )
-    rows = connection.execute(sql, (kind, key))
-    return [Pending(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
-
-
-def mark_pending_done(connection: sqlite3.Connection, pending_id: int) -> None:
-    """Note that a pending row has fired, so that it never fires twice."""
-    connection.execute("UPDATE pending SET done=1 WHERE id=?", (pending_id,))
-
-
-def add_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
-    """Store prepared changes under their own numbers."""
-    connection.executemany(
-        "INSERT INTO change(n, dataset, key, doc, defect) VALUES(?,?,?,?,?)",
-        [(c.n, c.dataset, c.key, to_json(c.doc), c.defect) for c in changes],
-    )
-
-
-def changes(
-    connection: sqlite3.Connection, *, applied: bool, limit: int | None = None
-) -> list[Change]:
-    """Read prepared changes in order: those already applied, or the next ones to apply."""
-    sql = "SELECT n, dataset, key, doc, defect FROM change WHERE applied=? ORDER BY n LIMIT ?"
-    rows = connection.execute(sql, (int(applied), -1 if limit is None else limit))
-    return [Change(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
-
-
-def apply_changes(connection: sqlite3.Connection, count: int, when: datetime) -> list[Change]:
-    """Serve the next `count` prepared changes from now on, with change time `when`.
-
-    The caller runs this inside `transaction` and then calls `sandbox.truth.note_applied` with the
-    number of the last change.
-    """
-    due = changes(connection, applied=False, limit=count)
-    for change in due:
-        put_record(connection, change.dataset, change.doc, when)
-        connection.execute("UPDATE change SET applied=1 WHERE n=?", (change.n,))
-    return due
 
 
 def state_time(when: datetime) -> str:
