@@ -101,6 +101,6 @@ class Connections:
             return from_document(name, json.loads(path.read_text(encoding="utf-8")))
         raise CredentialsMissing(
             f"connection {name!r} was not found: looked for AIRFLOW_CONN_{variable}, "
-            f"TONGBAN_CONN_{variable} and {path.name} in the connections folder; create one of them",
+            f"TONGBAN_CONN_{variable} and {path.name} in the connections folder; create one",
             connection=name,
         )

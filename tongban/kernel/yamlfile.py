@@ -66,7 +66,7 @@ def _collect(node: Any, path: Where, found: dict[Where, int], shown: str) -> Non
                     f"{shown}:{line}: the key {key!r} stands twice; keep one of them", file=shown
                 )
             seen.add(key)
-            found[(*path, key)] = key_node.start_mark.line + 1
+            found[*path, key] = key_node.start_mark.line + 1
             _collect(value_node, (*path, key), found, shown)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -82,7 +82,7 @@ def load_yaml(path: Path, *, root: Path | None = None) -> YamlFile:
     shown = str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
     try:
         text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=Loader)  # noqa: S506 - CSafeLoader
+        data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         raise ConfigInvalid(f"{shown}: the file does not exist; create it", file=shown) from None
     except UnicodeDecodeError as exc:
@@ -111,11 +111,16 @@ def parse_model(file: YamlFile, model: type[Model], data: Any | None = None) -> 
     Raises:
         ConfigInvalid: First wrong place, as file:line with what was expected and a suggestion.
     """
-    file.lines  # noqa: B018 - refuses duplicate keys
+    _ = file.lines  # refuses duplicate keys
     try:
         return model.model_validate(file.data if data is None else data)
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
+    _refuse(file, model, error)
+
+
+def _refuse(file: YamlFile, model: type[BaseModel], error: Any) -> NoReturn:
+    """Turn pydantic's first error into file:line, expectation and suggestion."""
     where = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
         names = _allowed_names(model, where[:-1])
