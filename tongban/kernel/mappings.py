@@ -1,0 +1,274 @@
+"""Mappings: how a source's record becomes the contract's record, and back, as data.
+
+Only the shape of the files is checked here (keys, targets, references to fields); what an
+operation does and which arguments it takes is known to `tongban.normalize`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tongban.kernel.contracts import Contract
+from tongban.kernel.records import RecordShape
+from tongban.kernel.yamlfile import YamlFile, load_yaml, parse_model, suggestion
+
+SPECIAL_SOURCES = frozenset({"$guid", "$op", "$version", "$now", "$digest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of the closed list, with its arguments and its place in the file."""
+
+    name: str
+    args: Any
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """How one target field is made: sources in order, then operations in order."""
+
+    target: str
+    sources: tuple[str, ...]
+    ops: tuple[Op, ...]
+    where: str
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The way in: one source dataset to one contract.
+
+    Attributes:
+        explode: Path of the list whose elements become rows, or None.
+        source_key: Source names that identify a record, in order.
+        ignore: Source names that are known and not carried.
+        examples: `{"given": …, "expect": …}` documents that stand beside the mapping as tests.
+    """
+
+    system: str
+    dataset: str
+    version: str
+    contract_version: int
+    explode: str | None
+    source_key: tuple[str, ...]
+    fields: dict[str, FieldMapping]
+    ignore: tuple[str, ...]
+    examples: tuple[dict[str, Any], ...]
+    digest: str
+    path: Path
+
+    @property
+    def shape(self) -> RecordShape:
+        """Which source paths the decoder has to give, the key's first."""
+        used = list(self.source_key)
+        for item in self.fields.values():
+            used += item.sources
+            used += [
+                str(op.args["type"])
+                for op in item.ops
+                if op.name == "id_by_type" and isinstance(op.args, dict) and "type" in op.args
+            ]
+        fields = tuple(dict.fromkeys(used))
+        return RecordShape(
+            fields=fields, explode=self.explode, known=frozenset(fields) | frozenset(self.ignore)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PushChild:
+    """A list inside the outgoing document, filled from another dataset."""
+
+    dataset: str
+    on: dict[str, str]
+    fields: dict[str, FieldMapping]
+
+
+@dataclass(frozen=True)
+class PushMapping:
+    """The way out: one contract to one target's record.
+
+    Attributes:
+        where: Only rows whose field has one of the values are sent.
+        fields: Dotted target path → how it is made.
+        children: Dotted target path of a list → its rows.
+    """
+
+    target: str
+    dataset: str
+    version: str
+    where: dict[str, tuple[str, ...]]
+    fields: dict[str, FieldMapping]
+    children: dict[str, PushChild]
+    digest: str
+    path: Path
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _FieldModel(_Strict):
+    from_: str | list[str] | None = Field(default=None, alias="from")
+    ops: list[str | dict[str, Any]] = []
+
+
+class _MappingModel(_Strict):
+    mapping: str
+    system: str
+    version: str
+    contract: str
+    contract_version: int = 1
+    explode: str | None = None
+    key: list[str]
+    fields: dict[str, _FieldModel]
+    ignore: list[str] = []
+    examples: list[dict[str, Any]] = []
+
+
+class _ChildModel(_Strict):
+    dataset: str
+    on: dict[str, str]
+    fields: dict[str, _FieldModel]
+
+
+class _PushModel(_Strict):
+    mapping: str
+    target: str
+    version: str
+    contract: str
+    contract_version: int = 1
+    where: dict[str, list[str]] = {}
+    fields: dict[str, _FieldModel]
+    children: dict[str, _ChildModel] = {}
+
+
+def load_mapping(path: Path, *, root: Path | None = None) -> Mapping:
+    """Read one mapping of the way in.
+
+    Raises:
+        ConfigInvalid: Unknown key, wrong type or missing part, with file:line and a suggestion.
+    """
+    file = load_yaml(path, root=root)
+    model = parse_model(file, _MappingModel)
+    return Mapping(
+        system=model.system,
+        dataset=model.mapping,
+        version=model.version,
+        contract_version=model.contract_version,
+        explode=model.explode,
+        source_key=tuple(model.key),
+        fields=_fields(file, ("fields",), model.fields),
+        ignore=tuple(model.ignore),
+        examples=tuple(model.examples),
+        digest=_digest(file),
+        path=path,
+    )
+
+
+def load_push_mapping(path: Path, *, root: Path | None = None) -> PushMapping:
+    """Read one mapping of the way out; raises as `load_mapping`."""
+    file = load_yaml(path, root=root)
+    model = parse_model(file, _PushModel)
+    return PushMapping(
+        target=model.target,
+        dataset=model.mapping,
+        version=model.version,
+        where={name: tuple(values) for name, values in model.where.items()},
+        fields=_fields(file, ("fields",), model.fields),
+        children={
+            name: PushChild(
+                dataset=child.dataset,
+                on=dict(child.on),
+                fields=_fields(file, ("children", name, "fields"), child.fields),
+            )
+            for name, child in model.children.items()
+        },
+        digest=_digest(file),
+        path=path,
+    )
+
+
+def check_mapping(mapping: Mapping, contract: Contract, *, root: Path | None = None) -> None:
+    """Hold a mapping against its contract.
+
+    Raises:
+        ConfigInvalid: A target that the contract has not, or a required field without a mapping.
+    """
+    file = load_yaml(mapping.path, root=root)
+    for name in mapping.fields:
+        if name not in contract.by_name:
+            hint = suggestion(name, contract.by_name)
+            file.fail(("fields", name), f'the contract has no field "{name}"{hint}')
+    for item in contract.fields:
+        if item.required and item.name not in mapping.fields:
+            file.fail(("fields",), f'the required field "{item.name}" is not mapped; add it')
+
+
+def check_push_mapping(
+    mapping: PushMapping, contracts: dict[str, Contract], *, root: Path | None = None
+) -> None:
+    """Hold an outgoing mapping against the contracts that it reads; raises ConfigInvalid."""
+    file = load_yaml(mapping.path, root=root)
+    own = contracts[mapping.dataset]
+    _check_sources(file, ("fields",), mapping.fields, own)
+    for name in mapping.where:
+        if name not in own.by_name:
+            hint = suggestion(name, own.by_name)
+            file.fail(("where", name), f'the contract has no field "{name}"{hint}')
+    for path, child in mapping.children.items():
+        if child.dataset not in contracts:
+            hint = suggestion(child.dataset, contracts)
+            file.fail(("children", path, "dataset"), f'no contract "{child.dataset}"{hint}')
+        _check_sources(file, ("children", path, "fields"), child.fields, contracts[child.dataset])
+
+
+def _check_sources(
+    file: YamlFile,
+    where: tuple[str | int, ...],
+    fields: dict[str, FieldMapping],
+    contract: Contract,
+) -> None:
+    """Every source of an outgoing field exists in the contract."""
+    known = set(contract.by_name) | SPECIAL_SOURCES
+    for target, item in fields.items():
+        for source in item.sources:
+            if source not in known:
+                place = (*where, target, "from")
+                file.fail(place, f'the contract has no field "{source}"{suggestion(source, known)}')
+
+
+def _fields(
+    file: YamlFile, where: tuple[str | int, ...], models: dict[str, _FieldModel]
+) -> dict[str, FieldMapping]:
+    """Field models as FieldMappings with their places."""
+    found: dict[str, FieldMapping] = {}
+    for target, model in models.items():
+        sources = model.from_ if isinstance(model.from_, list) else [model.from_]
+        place = (*where, target)
+        found[target] = FieldMapping(
+            target=target,
+            sources=tuple(source for source in sources if source is not None),
+            ops=tuple(_op(file, (*place, "ops", i), item) for i, item in enumerate(model.ops)),
+            where=file.at(place),
+        )
+    return found
+
+
+def _op(file: YamlFile, where: tuple[str | int, ...], item: str | dict[str, Any]) -> Op:
+    """`name` or `{name: args}` as an Op."""
+    if isinstance(item, str):
+        return Op(name=item, args=None, where=file.at(where))
+    if len(item) != 1:
+        file.fail(where, "an operation is a name or one `name: arguments` pair")
+    name, args = next(iter(item.items()))
+    return Op(name=str(name), args=args, where=file.at(where))
+
+
+def _digest(file: YamlFile) -> str:
+    """SHA-256 of the file's text, lower hex."""
+    return hashlib.sha256(file.text.encode()).hexdigest()
