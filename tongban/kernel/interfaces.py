@@ -1,0 +1,297 @@
+"""The closed vocabulary with which a system's YAML describes its interface.
+
+Authentication, success layers, paging, windows and calls are data here; `connectors/`
+gives them effect. A word that is not in this file cannot be written in a system's YAML, and
+nothing here opens a socket or knows a department by name.
+
+Text in calls may hold placeholders in braces; `{name?}` drops its key when there is no value:
+    {since} {until}           the window's bounds in the window's format
+    {page} {row} {cursor} {size}   where the next page starts and how long it is
+    {records} {batch_id}      the batch that is pushed
+    {guid} {op} {version} {digest} {data}   one record of it (`"...": "{data}"` spreads its fields)
+    {login} {secret:NAME} {timestamp} {nonce} {token}   our identity, in `auth` only
+    {now:FORMAT}              the present moment, Asia/Shanghai
+A mapping with the single key `$json` or `$xml` travels as text in that format.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt
+
+from tongban.kernel.budgets import Strict
+
+
+def _as_tuple(value: Any) -> Any:
+    """Let one word stand for a list of one."""
+    return (value,) if isinstance(value, str | int | bool | dict) else value
+
+
+def _as_words(value: Any) -> Any:
+    """Codes are text, also where YAML reads `0` or `true`."""
+    words = _as_tuple(value)
+    if not isinstance(words, list | tuple):
+        return words
+    return tuple(str(w).lower() if isinstance(w, bool) else str(w) for w in words)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+
+Meaning = Literal["empty", "busy", "rate_limited", "authentication", "refused"]
+"""What a code of the department's means to us: no rows, try later, pause, identity, refusal."""
+
+
+class Layer(Strict):
+    """One success layer: optionally open a part of the answer, then check a code in it.
+
+    Attributes:
+        open: Path of the part that the next layers and all record paths are relative to.
+        read_as: How that part is written: an inner document, or text in JSON or XML.
+        check: Path of the code, relative to the opened part; null for no check.
+        equals: Codes that mean success.
+        message: Path of the explanation; it is kept out of our messages, only its length is told.
+        codes: Meaning of other codes; whatever is not listed is `refused`.
+    """
+
+    open: str | None = None
+    read_as: Literal["document", "json", "xml"] = Field(default="document", alias="as")
+    check: str | None = None
+    equals: Words = ()
+    message: str | None = None
+    codes: dict[str, Meaning] = Field(default_factory=dict)
+
+
+class SignedValues(Strict):
+    """Where the values of a signature travel.
+
+    Attributes:
+        place: HTTP headers, fields of a form, query parameters, or parts of the SOAP message.
+        values: Name to template; `{signature}` may stand only here.
+    """
+
+    place: Literal["headers", "form", "query", "message"] = Field(alias="in")
+    values: dict[str, str]
+
+
+class NoAuth(Strict):
+    """The system asks for no identity."""
+
+    kind: Literal["none"] = "none"
+
+
+class Basic(Strict):
+    """HTTP Basic with the connection's login and password."""
+
+    kind: Literal["basic"]
+
+
+class ApiKey(Strict):
+    """A constant key in a header or in the query."""
+
+    kind: Literal["api_key"]
+    place: Literal["headers", "query"] = Field(default="headers", alias="in")
+    name: str = "X-API-Key"
+    secret: str = "password"  # noqa: S105 - names a field of the connection
+    prefix: str = ""
+
+
+class WsSecurityUsername(Strict):
+    """WS-Security UsernameToken in the SOAP header, with a fresh nonce and creation time."""
+
+    kind: Literal["ws_security_username"]
+    password: Literal["digest", "text"] = "digest"  # noqa: S105 - a password type
+
+
+class Signed(Strict):
+    """A hash or signature over a canonical text that is declared here.
+
+    Attributes:
+        algorithm: Plain hash, keyed hash, or RSA PKCS#1 v1.5 signature.
+        key: Field of the connection with the secret or, for RSA, with the key file's path.
+        text: Template of the canonical text. Beside the identity: {method} {path} {query} (sorted,
+            RFC 3986), {body_sha256} {body_sm3} (lower hex), {form} (sorted name=value joined by &,
+            without `unsigned`).
+        unsigned: Form fields that {form} leaves out.
+        encoding: How the result is written.
+        timestamp: Format of {timestamp}.
+        send: Where identity, timestamp, nonce and signature travel.
+    """
+
+    kind: Literal["signed"]
+    algorithm: Literal["sha256", "sm3", "md5", "hmac_sha256", "hmac_sha1", "hmac_sm3", "rsa_sha256"]
+    key: str | None = None
+    text: str
+    unsigned: tuple[str, ...] = ()
+    encoding: Literal["hex", "HEX", "base64"] = "hex"
+    timestamp: str = "epoch_ms"
+    nonce_length: int = Field(default=32, ge=8, le=64)
+    send: SignedValues
+
+
+class OAuth2ClientCredentials(Strict):
+    """OAuth2 client credentials; the token is renewed before its end, and once after a 401."""
+
+    kind: Literal["oauth2_client_credentials"]
+    token_path: str
+    client_in: Literal["basic", "form"] = "basic"
+    scope: str | None = None
+    refresh_before_s: float = Field(default=5.0, ge=0)
+
+
+Auth = Annotated[
+    NoAuth | Basic | ApiKey | WsSecurityUsername | Signed | OAuth2ClientCredentials,
+    Field(discriminator="kind"),
+]
+
+
+class Soap(Strict):
+    """A pinned WSDL and how to speak it; the address comes from the connection.
+
+    Attributes:
+        wsdl: File below connectors/wsdl/.
+        sha256: Lower hex digest of that file; another digest stops every call.
+        version: SOAP version of the envelope.
+        service: Service of the WSDL, when it has several.
+        port: Port of that service, when it has several.
+    """
+
+    wsdl: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    version: Literal["1.1", "1.2"] = "1.1"
+    service: str | None = None
+    port: str | None = None
+
+
+class Interface(Strict):
+    """One way into a system: path, charset, identity, success layers.
+
+    Attributes:
+        path: Joined to the connection's base URL; calls add their own path to it.
+        charset: Of requests and answers; answers are decoded strictly, whatever they claim.
+        headers: Constant headers.
+        auth: Applied in order; usually one.
+        success: Layers from the outside in.
+        statuses: HTTP status to meaning where the system uses them on purpose.
+        soap: The WSDL when this is a SOAP service.
+    """
+
+    path: str = ""
+    charset: str = "utf-8"
+    headers: dict[str, str] = Field(default_factory=dict)
+    auth: Annotated[tuple[Auth, ...], BeforeValidator(_as_tuple)] = ()
+    success: tuple[Layer, ...] = ()
+    statuses: dict[int, Meaning] = Field(default_factory=dict)
+    soap: Soap | None = None
+
+
+class Call(Strict):
+    """One request of a system.
+
+    Attributes:
+        interface: Name below `interfaces`; may be left out when there is only one.
+        operation: SOAP operation.
+        method: HTTP method (REST).
+        path: Added to the interface's path.
+        query: Query parameters.
+        form: Fields of an urlencoded body.
+        body: JSON document, or the parts of the SOAP message.
+    """
+
+    interface: str | None = None
+    operation: str | None = None
+    method: Literal["GET", "POST", "PUT", "PATCH"] = "GET"
+    path: str = ""
+    query: dict[str, Any] = Field(default_factory=dict)
+    form: dict[str, Any] = Field(default_factory=dict)
+    body: dict[str, Any] | None = None
+
+
+class NoPaging(Strict):
+    """One answer holds everything."""
+
+    kind: Literal["none"] = "none"
+    size: PositiveInt = 1
+
+
+class PageNumber(Strict):
+    """Numbered pages of fixed size.
+
+    Attributes:
+        first: Number of the first page.
+        shifting: What guards against rows that move between pages while we read. `no`: the list
+            stands still, its total must not change; `total`: a changed total or first page at the
+            end starts another pass; `pass`: read again until a pass shows nothing new.
+    """
+
+    kind: Literal["page_number"]
+    size: PositiveInt
+    first: int = 1
+    shifting: Literal["no", "total", "pass"] = "pass"
+
+
+class Offset(Strict):
+    """Row offset and count.
+
+    Attributes:
+        first: Offset of the first row.
+        overlap: Rows of the page before that are read again to prove that nothing moved.
+    """
+
+    kind: Literal["offset"]
+    size: PositiveInt
+    first: int = 0
+    overlap: int = Field(default=1, ge=0, le=100)
+
+
+class Cursor(Strict):
+    """The answer names the cursor of the next page.
+
+    Attributes:
+        next: Path of the next cursor.
+        more: Path of a flag that says whether there is another page; null: a cursor means yes.
+        first: Cursor of the first page.
+    """
+
+    kind: Literal["cursor"]
+    size: PositiveInt
+    next: str
+    more: str | None = None
+    first: str = ""
+
+
+class LinkHeader(Strict):
+    """`Link: <url>; rel="next"` (RFC 8288) names the next page; it must stay on our host."""
+
+    kind: Literal["link_header"]
+    size: PositiveInt
+
+
+class NextUrl(Strict):
+    """The answer's body names the next page's URL; it must stay on our host."""
+
+    kind: Literal["next_url"]
+    size: PositiveInt
+    next: str
+
+
+Paging = Annotated[
+    NoPaging | PageNumber | Offset | Cursor | LinkHeader | NextUrl, Field(discriminator="kind")
+]
+
+
+class WindowRule(Strict):
+    """How windows of change time are asked.
+
+    Attributes:
+        format: `iso`, `epoch_s`, `epoch_ms` or letters like yyyyMMddHHmmss, Asia/Shanghai.
+        earliest: Lower bound where the window has none.
+        overlap_s: Seconds by which the next window starts before the end of the last one, against
+            rows that the source commits late. `pull` applies it; the connector does not.
+        max_days: Longer windows are asked in pieces; null for no limit.
+    """
+
+    format: str = "iso"
+    earliest: str = "1990-01-01T00:00:00+08:00"
+    overlap_s: int = Field(default=300, ge=0)
+    max_days: PositiveInt | None = None

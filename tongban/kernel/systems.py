@@ -1,0 +1,236 @@
+"""Systems: what one department system offers and accepts, read from connectors/systems/*.yaml.
+
+The catalog, the DAGs and the connectors read these models; the vocabulary of interfaces, paging
+and budgets is in `tongban.kernel.interfaces`. Nothing here opens a socket, and hosts and secrets
+are never in these files: they come from the connection that `connection` names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from tongban.kernel.budgets import Budget, Strict
+from tongban.kernel.interfaces import (
+    Call,
+    Interface,
+    NoPaging,
+    Paging,
+    WindowRule,
+    Words,
+)
+from tongban.kernel.yamlfile import Where, YamlFile, load_yaml, parse_model, suggestion
+
+
+class Title(Strict):
+    """The system's name for people."""
+
+    zh: str
+    en: str
+
+
+class Department(Strict):
+    """Who is responsible for the system."""
+
+    code: str
+    name: str
+
+
+class EncryptedFields(Strict):
+    """Fields whose values travel encrypted on top of TLS.
+
+    Attributes:
+        fields: Dotted source paths.
+        cipher: `sm4_cbc`: base64 of a 16-byte iv and SM4-CBC with PKCS#7 padding.
+        key: Field of the connection that holds the key in hex.
+    """
+
+    fields: tuple[str, ...]
+    cipher: Literal["sm4_cbc"]
+    key: str = "field_key"
+
+
+class PulledDataset(Strict):
+    """One dataset that we read.
+
+    Attributes:
+        call: The request of one page; null when the pages of another dataset are shared.
+        records: Path of the record list in the opened answer.
+        total: Path of the source's own count for the whole window; null when it says none.
+        paging: How to reach all pages.
+        window: How windows are asked; null for the system's rule.
+        never_zero: An answer without rows for an unbounded window is an error.
+        encrypted: Fields to decrypt while decoding.
+        schedule: Cron expression in Beijing time; null when only pulled by hand.
+        shares_pages_of: Dataset of the same system whose pages hold these rows too.
+    """
+
+    call: Call | None = None
+    records: str = ""
+    total: str | None = None
+    paging: Paging = NoPaging()
+    window: WindowRule | None = None
+    never_zero: bool = False
+    encrypted: EncryptedFields | None = None
+    schedule: str | None = None
+    shares_pages_of: str | None = None
+
+    @model_validator(mode="after")
+    def _call_or_shared(self) -> PulledDataset:
+        if (self.call is None) == (self.shares_pages_of is None):
+            raise ValueError("give either `call` or `shares_pages_of`")
+        if self.call is not None and not self.records:
+            raise ValueError("`records` is missing: the path of the record list")
+        return self
+
+
+class Sign(Strict):
+    """A sign in one record's answer: the value at `path` is one of `equals`."""
+
+    path: str
+    equals: Words
+
+
+class RecordAnswers(Strict):
+    """Where the receiver answers for each record.
+
+    Attributes:
+        records: Path of the list of answers in the opened answer.
+        guid: Path of our key in one answer.
+        duplicate: Sign of a record that was accepted before; looked for first.
+        accepted: Sign of acceptance.
+        rejected: Sign of refusal of this record only.
+        receipt_no: Path of the receiver's receipt number.
+        code: Path of its reason code.
+        message: Path of its explanation.
+    """
+
+    records: str
+    guid: str
+    duplicate: Sign | None = None
+    accepted: Sign
+    rejected: Sign
+    receipt_no: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class Statement(Strict):
+    """How the receiver lists what it holds, for reconciliation."""
+
+    call: Call
+    records: str
+    guid: str
+    version: str
+    digest: str
+    paging: Paging = NoPaging()
+
+
+class AcceptedDataset(Strict):
+    """One dataset that we send.
+
+    Attributes:
+        call: The request of one batch; `{records}` stands for the list.
+        batch: Most records in one request.
+        record: Template of one record; `"...": "{data}"` spreads the mapped fields.
+        answers: Where each record is answered.
+        statement: How to list what arrived, where offered.
+    """
+
+    call: Call
+    batch: PositiveInt
+    record: dict[str, Any] = Field(default_factory=lambda: {"...": "{data}"})
+    answers: RecordAnswers
+    statement: Statement | None = None
+
+
+class System(Strict):
+    """One department system.
+
+    Attributes:
+        system: Name; equals the file's stem.
+        title: Name for people.
+        department: Who is responsible.
+        protocol: `soap` or `rest`.
+        connection: Name of the connection with address and secrets.
+        interfaces: Ways in; calls name one of them.
+        window: Rule of windows for all datasets.
+        budget: What the system may be asked to bear.
+        datasets: What we read.
+        accepts: What we send.
+    """
+
+    system: str
+    title: Title
+    department: Department
+    protocol: Literal["soap", "rest"]
+    connection: str
+    interfaces: dict[str, Interface]
+    window: WindowRule = WindowRule()
+    budget: Budget = Budget()
+    datasets: dict[str, PulledDataset] = Field(default_factory=dict)
+    accepts: dict[str, AcceptedDataset] = Field(default_factory=dict)
+
+    def interface_of(self, call: Call) -> Interface:
+        """Give the interface that a call uses."""
+        if call.interface is None:
+            return next(iter(self.interfaces.values()))
+        return self.interfaces[call.interface]
+
+    def pulled(self, dataset: str) -> PulledDataset:
+        """Give the dataset whose call fetches the pages (the parent where pages are shared)."""
+        found = self.datasets[dataset]
+        return self.datasets[found.shares_pages_of] if found.shares_pages_of else found
+
+    def window_rule(self, dataset: str) -> WindowRule:
+        """Give the rule by which windows of that dataset are asked."""
+        return self.pulled(dataset).window or self.window
+
+
+def load_system(path: Path, *, root: Path | None = None) -> System:
+    """Read one system's YAML.
+
+    Raises:
+        ConfigInvalid: Anything is wrong in it; file:line, what was expected, a suggestion.
+    """
+    file = load_yaml(path, root=root)
+    system = parse_model(file, System)
+    if system.system != path.stem:
+        file.fail(("system",), f'system is "{system.system}", expected "{path.stem}" (file name)')
+    _check_references(file, system)
+    return system
+
+
+def _check_references(file: YamlFile, system: System) -> None:
+    """Refuse names that point nowhere."""
+    if not system.interfaces:
+        file.fail(("interfaces",), "expected at least one interface")
+    for name, interface in system.interfaces.items():
+        if system.protocol == "soap" and interface.soap is None:
+            file.fail(("interfaces", name), 'the key "soap" is missing; add it')
+    for name, dataset in system.datasets.items():
+        parent = dataset.shares_pages_of
+        if parent is not None and (parent not in system.datasets or parent == name):
+            others = set(system.datasets) - {name}
+            where = ("datasets", name, "shares_pages_of")
+            file.fail(where, f'unknown dataset "{parent}"{suggestion(parent, others)}')
+        if dataset.call is not None:
+            _check_call(file, system, ("datasets", name, "call"), dataset.call)
+    for name, accepted in system.accepts.items():
+        _check_call(file, system, ("accepts", name, "call"), accepted.call)
+        if accepted.statement is not None:
+            path = ("accepts", name, "statement", "call")
+            _check_call(file, system, path, accepted.statement.call)
+
+
+def _check_call(file: YamlFile, system: System, where: Where, call: Call) -> None:
+    """Refuse a call of an unknown interface, or one that its protocol cannot make."""
+    if call.interface is not None and call.interface not in system.interfaces:
+        hint = suggestion(call.interface, system.interfaces)
+        file.fail((*where, "interface"), f'unknown interface "{call.interface}"{hint}')
+    if call.interface is None and len(system.interfaces) > 1:
+        file.fail(where, f"several interfaces; name one of {', '.join(system.interfaces)}")
+    if system.interface_of(call).soap is not None and not call.operation:
+        file.fail(where, 'the key "operation" is missing; add it')
