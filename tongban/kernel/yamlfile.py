@@ -116,7 +116,7 @@ def parse_model(file: YamlFile, model: type[Model], data: Any | None = None) -> 
         return model.model_validate(file.data if data is None else data)
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
-    _refuse(file, model, error)
+    return _refuse(file, model, error)
 
 
 def _refuse(file: YamlFile, model: type[BaseModel], error: Any) -> NoReturn:
