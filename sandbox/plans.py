@@ -73,11 +73,15 @@ def add_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> No
 
 
 def changes(
-    connection: sqlite3.Connection, *, applied: bool, limit: int | None = None
+    connection: sqlite3.Connection, *, applied: bool | None = None, limit: int | None = None
 ) -> list[Change]:
-    """Read prepared changes in order: those already applied, or the next ones to apply."""
-    sql = "SELECT n, dataset, key, doc, defect FROM change WHERE applied=? ORDER BY n LIMIT ?"
-    rows = connection.execute(sql, (int(applied), -1 if limit is None else limit))
+    """Read prepared changes in order: all, those already applied, or the next ones to apply."""
+    sql = (
+        "SELECT n, dataset, key, doc, defect FROM change"
+        " WHERE ? IS NULL OR applied=? ORDER BY n LIMIT ?"
+    )
+    wanted = None if applied is None else int(applied)
+    rows = connection.execute(sql, (wanted, wanted, -1 if limit is None else limit))
     return [Change(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
 
 
