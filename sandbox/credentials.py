@@ -1,8 +1,8 @@
 """Credentials: the login data of the six systems, written once per state folder.
 
 `credentials.json` has the shape that the hub's connections take; the servers read the same file, so
-both sides always agree. The private key of the registration client lies beside it, as does the token
-of the control path, which is no department's business. Every value is random and worth nothing.
+both sides always agree. The private key of the registration client lies beside it, as does the
+token of the control path, which is no department's business. Every value is random, worth nothing.
 """
 
 from __future__ import annotations
