@@ -1,0 +1,113 @@
+"""Engine: pooled connections to PostgreSQL, time limits, and our errors for its failures.
+
+Every write goes through `transaction`. A connection that breaks, a server that restarts, a
+deadlock or a lost race all mean the same to the caller: nothing was written, try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tongban.kernel.errors import ConfigInvalid, DatabaseUnavailable
+
+CONNECT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 120
+IDLE_IN_TRANSACTION_TIMEOUT_S = 300  # longer than any call to a department
+
+_LOST_RACES = ("40001", "40P01", "23505", "55P03")  # serialization, deadlock, unique, lock wait
+
+
+def open_engine(
+    url: str, *, pool_size: int = 5, statement_timeout_s: int = STATEMENT_TIMEOUT_S
+) -> Engine:
+    """Make an engine; no connection is opened before the first use.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`.
+        pool_size: Connections kept open; twice as many are opened under load.
+        statement_timeout_s: The server cancels a statement that takes longer.
+
+    Raises:
+        ConfigInvalid: The URL is not one of PostgreSQL.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ConfigInvalid(
+            f"database URL has the scheme {parsed.drivername!r}; expected postgresql://…"
+        )
+    limits = {
+        "statement_timeout": f"{statement_timeout_s}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
+        "timezone": "Asia/Shanghai",
+        "jit": "off",
+    }
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "tongban",
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+    }
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args=arguments,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error never quotes the values of a statement
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Generator[Connection]:
+    """Commit at the end of the block, roll back on any error.
+
+    Raises:
+        DatabaseUnavailable: The server did not answer, or we lost a race; nothing was written.
+    """
+    try:
+        with engine.begin() as conn:
+            yield conn
+    except PoolTimeout as exc:
+        raise DatabaseUnavailable(
+            "database: no free connection in the pool; nothing was written, try again"
+        ) from exc
+    except DBAPIError as exc:
+        if _is_passing(exc.orig):
+            raise _unavailable(exc.orig) from None
+        raise
+    except psycopg.Error as exc:  # COPY goes past SQLAlchemy
+        if _is_passing(exc):
+            raise _unavailable(exc) from None
+        raise
+
+
+def driver_of(conn: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection below, for COPY inside the same transaction."""
+    driver: psycopg.Connection[Any] = conn.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _is_passing(exc: BaseException | None) -> bool:
+    """Whether the same call may succeed later."""
+    if not isinstance(exc, psycopg.Error):
+        return False
+    return exc.sqlstate in _LOST_RACES or isinstance(
+        exc, psycopg.OperationalError | psycopg.InterfaceError
+    )
+
+
+def _unavailable(exc: BaseException | None) -> DatabaseUnavailable:
+    """Our error for a passing failure; the server's words may quote a row, so only its code."""
+    state = getattr(exc, "sqlstate", None)
+    return DatabaseUnavailable(
+        f"database: {type(exc).__name__} (SQLSTATE {state or 'none'}); nothing was written, "
+        "the same call may succeed later",
+        sqlstate=state,
+    )

@@ -1,0 +1,227 @@
+"""Tables of the schema `hub`: transfers, cursors, leases, quarantine, outbox, evidence.
+
+The migrations make them; this metadata is what queries are written against, and a test holds
+both against each other. `push`, `evidence`, `cases` and `share` may read these definitions too.
+No column here holds a field's value in plain: rows that were refused are sealed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+HUB = "hub"
+
+PENDING_STATES = ("queued", "sent", "waiting_parent")
+"""Outbox states that a worker takes up again by itself."""
+
+metadata = MetaData(
+    schema=HUB,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+
+def _moment() -> TypeEngine[object]:
+    return DateTime(timezone=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("transfer_id", Uuid, primary_key=True),
+    Column("direction", Text, nullable=False),
+    Column("system", Text, nullable=False, comment="source of a pull, target of a push"),
+    Column("dataset", Text, nullable=False),
+    Column("parent_id", Uuid, comment="transfer whose pages this one shares"),
+    Column("state", Text, nullable=False, server_default=text("'pulling'")),
+    Column("window_since", _moment()),
+    Column("window_until", _moment()),
+    Column("contract_version", Text),
+    Column("landing", Text, comment="where the pages lie, without any secret"),
+    Column("run_id", Text, comment="the Airflow run or the command that caused it"),
+    Column("declared_rows", BigInteger, comment="rows that the source says the window has"),
+    _count("pages"),
+    _count("chunks"),
+    _count("read_rows"),
+    _count("new_rows"),
+    _count("changed_rows"),
+    _count("same_rows"),
+    _count("quarantined_rows"),
+    _count("duplicate_rows"),
+    _count("stale_rows"),
+    _count("touched_rows"),
+    _count("warning_rows"),
+    _count("pushed_rows"),
+    _count("acknowledged_rows"),
+    _count("rejected_rows"),
+    _count("waiting_rows"),
+    _count("unclear_rows"),
+    Column("work_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("started_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("landed_at", _moment()),
+    Column("finished_at", _moment()),
+    CheckConstraint("direction IN ('pull', 'push')", name="direction"),
+    CheckConstraint(
+        "state IN ('pulling', 'landed', 'finished', 'failed', 'refused')", name="state"
+    ),
+    CheckConstraint(
+        "state <> 'finished' OR direction <> 'pull' OR read_rows = new_rows + changed_rows"
+        " + same_rows + quarantined_rows + duplicate_rows",
+        name="pull_balance",
+    ),
+    CheckConstraint(
+        "state <> 'finished' OR direction <> 'push' OR pushed_rows = acknowledged_rows"
+        " + rejected_rows + waiting_rows + unclear_rows",
+        name="push_balance",
+    ),
+    Index("transfer_route", "system", "dataset", "direction", "started_at"),
+)
+
+transfer_chunk = Table(
+    "transfer_chunk",
+    metadata,
+    Column("transfer_id", Uuid, ForeignKey("hub.transfer.transfer_id"), nullable=False),
+    Column("chunk_no", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="Merkle root of the row digests"),
+    Column("committed_at", _moment(), nullable=False, server_default=text("now()")),
+    PrimaryKeyConstraint("transfer_id", "chunk_no"),
+)
+
+transfer_finding = Table(
+    "transfer_finding",
+    metadata,
+    Column("transfer_id", Uuid, ForeignKey("hub.transfer.transfer_id"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    PrimaryKeyConstraint("transfer_id", "rule", "severity"),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("until", _moment(), nullable=False, comment="everything before it is stored"),
+    Column("transfer_id", Uuid, nullable=False),
+    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
+    PrimaryKeyConstraint("system", "dataset"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("holder", Text, comment="host, process and run; null when free"),
+    Column("token", BigInteger, nullable=False, comment="counts up with every taking"),
+    Column("expires_at", _moment(), nullable=False),
+    PrimaryKeyConstraint("system", "dataset"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("transfer_id", Uuid, nullable=False),
+    Column("key_index", Uuid, nullable=False, comment="record_id, or a digest without a key"),
+    Column("has_key", Boolean, nullable=False),
+    Column("changed_at", _moment()),
+    Column("row_digest", LargeBinary, nullable=False),
+    Column("row_sealed", LargeBinary, nullable=False, comment="what the department sent"),
+    Column("findings", JSONB, nullable=False, comment="rules and fields, never a value"),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("times_seen", Integer, nullable=False, server_default=text("1")),
+    Column("quarantined_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("seen_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("closed_at", _moment()),
+    Column("closed_by", Uuid, comment="transfer that resolved or replaced it"),
+    CheckConstraint("state IN ('open', 'resolved', 'replaced', 'waived')", name="state"),
+    Index(
+        "quarantine_open_key",
+        "dataset",
+        "key_index",
+        unique=True,
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("quarantine_transfer", "transfer_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("target", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("record_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'queued'")),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("queued_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("next_try_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("sent_at", _moment(), comment="last time that it went out"),
+    Column("closed_at", _moment(), comment="when it reached a state that no worker takes up"),
+    Column("digest", LargeBinary, comment="SHA-256 of the delivered document"),
+    Column("receipt_no", Text),
+    Column("code", Text, comment="the target's own code of the last answer"),
+    Column("answer_sealed", LargeBinary, comment="the target's words; may quote the record"),
+    Column("transfer_id", Uuid, comment="push transfer that delivered it"),
+    PrimaryKeyConstraint("target", "dataset", "record_id", "version"),
+    CheckConstraint(
+        "state IN ('queued', 'sent', 'waiting_parent', 'accepted', 'duplicate', 'rejected',"
+        " 'parked', 'superseded', 'withheld')",
+        name="state",
+    ),
+    Index(
+        "outbox_pending",
+        "target",
+        "dataset",
+        "next_try_at",
+        "seq",
+        postgresql_where=text("state IN ('queued', 'sent', 'waiting_parent')"),
+    ),
+)
+
+evidence_entry = Table(
+    "evidence_entry",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False, comment="1, 2, 3 … no gaps"),
+    Column("at", _moment(), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", JSONB, nullable=False, comment="ids and counts, never a field's value"),
+    Column("leaf", LargeBinary, nullable=False, comment="digest of what the entry is about"),
+    Column("previous", LargeBinary, nullable=False),
+    Column("entry_hash", LargeBinary, nullable=False),
+)
