@@ -12,6 +12,7 @@ Source: Open Data Contract Standard 3.2.0, whose JSON Schema is inside the wheel
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -380,14 +381,20 @@ def check_contract(path: Path, *, root: Path | None = None) -> Contract:
             misspelt keys at every depth, which loading alone would overlook).
     """
     file = load_yaml(path, root=root)
-    for error in sorted(_odcs_validator().iter_errors(_plain(file.data)), key=_depth, reverse=True):
+    errors = sorted(_odcs_validator().iter_errors(_plain(file.data)), key=_depth, reverse=True)
+    misplaced: tuple[tuple[str | int, ...], str] | None = None
+    for error in errors:
         where = tuple(error.absolute_path)
         if error.validator in {"additionalProperties", "unevaluatedProperties"}:
-            known = set((error.schema or {}).get("properties") or {})
-            extra = sorted(set(error.instance) - known)
-            word = extra[0] if extra else "?"
-            file.fail((*where, word), f'unknown key "{word}"{suggestion(word, known)}')
+            known = _odcs_names()
+            for word in _UNEXPECTED.findall(error.message):
+                if word not in known:
+                    file.fail((*where, word), f'unknown key "{word}"{suggestion(word, known)}')
+            misplaced = misplaced or (where, ", ".join(_UNEXPECTED.findall(error.message)))
+            continue
         file.fail(where, f"ODCS 3.2: {_without_value(error)}")
+    if misplaced is not None:
+        file.fail(misplaced[0], f"ODCS 3.2: not allowed here: {misplaced[1]}")
     return load_contract(path, root=root)
 
 
@@ -412,7 +419,24 @@ def _plain(data: Any) -> Any:
     return data.isoformat() if isinstance(data, date) else data
 
 
+_UNEXPECTED = re.compile(r"'([^']+)'")  # names inside jsonschema's own message
 _VALIDATORS: list[Any] = []
+
+
+def _odcs_names() -> frozenset[str]:
+    """Every property name that the official schema knows anywhere."""
+    found: set[str] = set()
+    pending: list[Any] = [_odcs_validator().schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            properties = node.get("properties")
+            if isinstance(properties, dict):
+                found |= set(properties)
+            pending += node.values()
+        elif isinstance(node, list):
+            pending += node
+    return frozenset(found)
 
 
 def _odcs_validator() -> Any:

@@ -115,7 +115,9 @@ def parse_model(file: YamlFile, model: type[Model], data: Any | None = None) -> 
     try:
         return model.model_validate(file.data if data is None else data)
     except ValidationError as exc:
-        error = exc.errors(include_url=False, include_input=False)[0]
+        errors = exc.errors(include_url=False, include_input=False)
+        # A misspelt key also makes its right spelling "missing"; the misspelling says more.
+        error = min(errors, key=lambda item: item["type"] != "extra_forbidden")
     return _refuse(file, model, error)
 
 

@@ -1,0 +1,1 @@
+"""Cases: one acceptance number for one matter in all departments, and where it stands."""
