@@ -1,0 +1,79 @@
+"""Readers for the time forms that callers use in windows and signatures.
+
+The state keeps one form, `YYYY-MM-DDTHH:MM:SS` in Beijing, so that text order is time order.
+Window ends are rounded up to the whole second: a record at second s lies in [since, until)
+exactly when since <= s < until. Nothing here writes a time into a document.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sandbox.datasets import BEIJING, STATE_TIME
+
+COMPACT = "%Y%m%d%H%M%S"
+SPACED = "%Y-%m-%d %H:%M:%S"
+COMPACT_LENGTH = 14
+
+
+def to_state(moment: datetime) -> str:
+    """Spell a moment for the state; a fraction of a second rounds up."""
+    local = moment.astimezone(BEIJING) if moment.tzinfo else moment
+    if local.microsecond:
+        local = local.replace(microsecond=0) + timedelta(seconds=1)
+    return local.strftime(STATE_TIME)
+
+
+def from_compact(text: str) -> str:
+    """Read `yyyyMMddHHmmss`.
+
+    Raises:
+        ValueError: Not 14 digits or no such moment.
+    """
+    return _compact(text).strftime(STATE_TIME)
+
+
+def compact_epoch(text: str) -> float:
+    """Read `yyyyMMddHHmmss` in Beijing as epoch seconds.
+
+    Raises:
+        ValueError: Not 14 digits or no such moment.
+    """
+    return _compact(text).timestamp()
+
+
+def _compact(text: str) -> datetime:
+    if len(text) != COMPACT_LENGTH or not text.isascii() or not text.isdigit():
+        raise ValueError("expected yyyyMMddHHmmss")
+    return datetime.strptime(text, COMPACT).replace(tzinfo=BEIJING)
+
+
+def from_spaced(text: str) -> str:
+    """Read `yyyy-MM-dd HH:mm:ss`.
+
+    Raises:
+        ValueError: Another form or no such moment.
+    """
+    return datetime.strptime(text, SPACED).replace(tzinfo=BEIJING).strftime(STATE_TIME)
+
+
+def from_iso(text: str, *, zone_required: bool = False) -> str:
+    """Read ISO 8601; without a zone it is Beijing time.
+
+    Raises:
+        ValueError: Another form, or no zone where one is demanded.
+    """
+    moment = datetime.fromisoformat(text.strip())
+    if zone_required and moment.tzinfo is None:
+        raise ValueError("expected an offset such as +08:00")
+    return to_state(moment)
+
+
+def utc_epoch(text: str) -> float:
+    """Read an ISO moment whose missing zone means UTC (WS-Security Created) as epoch seconds.
+
+    Raises:
+        ValueError: Another form.
+    """
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
