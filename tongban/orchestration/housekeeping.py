@@ -1,0 +1,78 @@
+"""Housekeeping: the few set-based statements that scheduling needs from the hub's tables.
+
+Counts of due rows, parked rows queued again, old landings removed. No record is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tongban.kernel.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from tongban.pipeline import Hub
+
+_DUE = """
+SELECT dataset, count(*) FROM hub.outbox
+WHERE state IN ('queued', 'sent', 'waiting_parent') AND next_try_at <= now()
+GROUP BY dataset
+"""
+_REQUEUE = """
+UPDATE hub.outbox SET state = 'queued', attempts = 0, next_try_at = now(), closed_at = NULL
+WHERE state = 'parked'
+"""
+_OLD = """
+SELECT system, dataset, landing FROM hub.transfer
+WHERE direction = 'pull' AND landing IS NOT NULL
+GROUP BY system, dataset, landing
+HAVING bool_and(finished_at IS NOT NULL)
+   AND max(finished_at) < now() - make_interval(days => %(days)s)
+"""
+_FORGET = "UPDATE hub.transfer SET landing = NULL WHERE landing = ANY(%(landings)s)"
+_DATASET = "SELECT dataset FROM hub.transfer WHERE landing = %(landing)s AND parent_id IS NULL"
+
+
+def due_by_dataset(hub: Hub) -> dict[str, int]:
+    """Outbox rows that a push would take up now, by dataset."""
+    with hub.engine.connect() as connection:
+        return {str(name): int(rows) for name, rows in connection.exec_driver_sql(_DUE)}
+
+
+def due_rows(hub: Hub, datasets: Iterable[str]) -> int:
+    """Outbox rows of these datasets that a push would take up now, over all targets."""
+    due = due_by_dataset(hub)
+    return sum(due.get(dataset, 0) for dataset in datasets)
+
+
+def requeue_parked(hub: Hub) -> int:
+    """Queue every parked row again and give their number."""
+    with hub.engine.begin() as connection:
+        return int(connection.exec_driver_sql(_REQUEUE).rowcount)
+
+
+def remove_landings(hub: Hub, days: int) -> int:
+    """Remove landings whose transfers all ended more than `days` ago; give their number."""
+    with hub.engine.connect() as connection:
+        old = [tuple(row) for row in connection.exec_driver_sql(_OLD, {"days": days})]
+    for system, dataset, landing in old:
+        hub.landing.landing(system, dataset, landing).delete()
+    if old:
+        with hub.engine.begin() as connection:
+            connection.exec_driver_sql(_FORGET, {"landings": [row[2] for row in old]})
+    return len(old)
+
+
+def dataset_of(hub: Hub, landing_id: str) -> str:
+    """The dataset whose pages a landing holds.
+
+    Raises:
+        ConfigInvalid: No transfer knows that landing, or retention has removed it.
+    """
+    with hub.engine.connect() as connection:
+        found = connection.exec_driver_sql(_DATASET, {"landing": landing_id}).first()
+    if found is None:
+        raise ConfigInvalid(
+            f"landing {landing_id} is unknown or was removed; look for its id on the transfers page"
+        )
+    return str(found[0])
