@@ -22,7 +22,7 @@ CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 120
 IDLE_IN_TRANSACTION_TIMEOUT_S = 300  # longer than any call to a department
 
-_LOST_RACES = ("40001", "40P01", "23505", "55P03")  # serialization, deadlock, unique, lock wait
+_LOST_RACES = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
 
 
 def open_engine(

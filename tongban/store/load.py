@@ -41,9 +41,15 @@ class ProtectedRows(Protocol):
     """
 
     @property
-    def ids(self) -> pl.DataFrame: ...
+    def ids(self) -> pl.DataFrame:
+        """Digests of the distinct rows."""
+        ...
+
     @property
-    def duplicates(self) -> int: ...
+    def duplicates(self) -> int:
+        """Rows that were dropped as duplicates."""
+        ...
+
     def sealed(self, rows: pl.Series | None = None) -> pl.DataFrame:
         """The table's columns of those rows, classified ones as envelopes (Binary)."""
         ...

@@ -27,7 +27,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
 HUB = "hub"
 
@@ -44,7 +43,7 @@ metadata = MetaData(
 )
 
 
-def _moment() -> TypeEngine[object]:
+def _moment() -> DateTime:
     return DateTime(timezone=True)
 
 

@@ -1,0 +1,89 @@
+"""Envelopes: what one sealed value looks like, and the ciphers that may stand in it.
+
+    1 byte   algorithm id
+    4 bytes  key id, big endian
+    12 bytes nonce, random for every value
+    n bytes  ciphertext, as long as the value
+    16 bytes tag
+
+The context (dataset|field|record) is authenticated but not stored: an envelope that is copied
+to another record, field or dataset does not open. A key seals far fewer than 2**32 values, the
+limit of random 96-bit nonces (NIST SP 800-38D, 8.3), since every dataset has a key of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tongban.kernel.errors import EnvelopeBroken
+
+AES_256_GCM = 1  # 2 is reserved for SM4-GCM (GM/T 0002) of the national suite
+
+KEY_LENGTH = 32
+NONCE_LENGTH = 12
+TAG_LENGTH = 16
+HEADER_LENGTH = 1 + 4
+OVERHEAD = HEADER_LENGTH + NONCE_LENGTH + TAG_LENGTH
+
+_BODY = HEADER_LENGTH + NONCE_LENGTH
+
+
+class Cipher(Protocol):
+    """An authenticated cipher under one key."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """Ciphertext and tag."""
+        ...
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """The plain bytes; InvalidTag when anything differs."""
+        ...
+
+
+CIPHERS: dict[int, Callable[[bytes], Cipher]] = {AES_256_GCM: AESGCM}
+
+
+def header(algorithm: int, key_id: int) -> bytes:
+    """First five bytes of every envelope under one key."""
+    return bytes((algorithm,)) + key_id.to_bytes(4, "big")
+
+
+def read_header(envelope: bytes, place: str) -> tuple[int, int]:
+    """Algorithm and key id of an envelope.
+
+    Raises:
+        EnvelopeBroken: Too short to be an envelope, or an algorithm that we do not know.
+    """
+    if len(envelope) < OVERHEAD:
+        raise EnvelopeBroken(
+            f"{place}: {len(envelope)} bytes, an envelope has at least {OVERHEAD}; "
+            "it was cut, restore it from a backup",
+            place=place,
+        )
+    if envelope[0] not in CIPHERS:
+        raise EnvelopeBroken(
+            f"{place}: algorithm id {envelope[0]} is unknown, expected one of {sorted(CIPHERS)}; "
+            "it was changed, or written by a newer version",
+            place=place,
+        )
+    return envelope[0], int.from_bytes(envelope[1:HEADER_LENGTH], "big")
+
+
+def unseal(cipher: Cipher, envelope: bytes, context: bytes, place: str) -> bytes:
+    """Open an envelope whose key was found.
+
+    Raises:
+        EnvelopeBroken: Any byte of it was changed, or it belongs to another context.
+    """
+    try:
+        return cipher.decrypt(envelope[HEADER_LENGTH:_BODY], envelope[_BODY:], context)
+    except InvalidTag:
+        raise EnvelopeBroken(
+            f"{place}: the envelope does not verify; it was changed or belongs to another "
+            "dataset, field or record",
+            place=place,
+        ) from None
