@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from sandbox.datasets import SYSTEMS
 from sandbox.errors import StateMissing
+from sandbox.locks import exclusive, replace_text
 
 FIRST_PORT = 18101
 CREDENTIALS_FILE = "credentials.json"
@@ -39,13 +40,13 @@ def write_credentials(state_dir: Path, first_port: int = FIRST_PORT) -> Credenti
     key_path = state_dir / PRIVATE_KEY_FILE
     control_path = state_dir / CONTROL_FILE
     if not key_path.is_file():
-        _write_secret(key_path, _private_key())
+        _write(key_path, _private_key())
     if not control_path.is_file():
-        _write_secret(control_path, secrets.token_hex(16))
+        _write(control_path, secrets.token_hex(16))
     credentials = load_credentials(state_dir) if path.is_file() else _fresh(key_path.resolve())
     for at, system in enumerate(SYSTEMS):
         credentials[system]["base_url"] = f"http://127.0.0.1:{first_port + at}"
-    _write_secret(path, json.dumps(credentials, ensure_ascii=False, indent=2) + "\n")
+    _write(path, json.dumps(credentials, ensure_ascii=False, indent=2) + "\n")
     return credentials
 
 
@@ -61,10 +62,11 @@ def load_credentials(state_dir: Path) -> Credentials:
 
 def set_port(state_dir: Path, system: str, port: int) -> None:
     """Note that `system` now answers on `port`."""
-    credentials = load_credentials(state_dir)
-    credentials[system]["base_url"] = f"http://127.0.0.1:{port}"
-    text = json.dumps(credentials, ensure_ascii=False, indent=2) + "\n"
-    _write_secret(state_dir / CREDENTIALS_FILE, text)
+    path = state_dir / CREDENTIALS_FILE
+    with exclusive(path):
+        credentials = load_credentials(state_dir)
+        credentials[system]["base_url"] = f"http://127.0.0.1:{port}"
+        _write(path, json.dumps(credentials, ensure_ascii=False, indent=2) + "\n")
 
 
 def control_token(state_dir: Path) -> str:
@@ -102,12 +104,9 @@ def _private_key() -> str:
     return pem.decode("ascii")
 
 
-def _write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    draft.touch(mode=0o600)
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+def _write(path: Path, text: str) -> None:
+    """Write a secret that only its owner may read."""
+    replace_text(path, text, mode=0o600)
 
 
 def _read(path: Path) -> str:

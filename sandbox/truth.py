@@ -7,7 +7,6 @@ per system. `load` gives the lines that hold at this moment: what the hub should
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Literal
 
 from sandbox.datasets import DATASETS
 from sandbox.errors import StateMissing
+from sandbox.locks import exclusive, replace_text
 from sandbox.plans import changes
 from sandbox.state import open_state, state_file
 
@@ -87,13 +87,11 @@ def applied(state_dir: Path) -> dict[str, int]:
 
 def note_applied(state_dir: Path, system: str, number: int) -> None:
     """Note that the changes of `system` are applied up to `number`; safe between processes."""
-    with (state_dir / f"{APPLIED_FILE}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    path = state_dir / APPLIED_FILE
+    with exclusive(path):
         numbers = applied(state_dir)
         numbers[system] = max(number, numbers.get(system, 0))
-        draft = state_dir / f"{APPLIED_FILE}.new"
-        draft.write_text(json.dumps(numbers, sort_keys=True) + "\n", encoding="utf-8")
-        draft.replace(state_dir / APPLIED_FILE)
+        replace_text(path, json.dumps(numbers, sort_keys=True) + "\n")
 
 
 def _last_changes(state_dir: Path, done: dict[str, int]) -> dict[tuple[str, str, str], int]:
