@@ -8,7 +8,6 @@ Signatures and business are the departments' own.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +70,8 @@ class Interface:
         schema = root.find(f".//{_XS}schema")
         if schema is None:
             raise ValueError(f"{file_name}: the WSDL has no schema; it cannot check requests")
-        self._schema_root = copy.deepcopy(schema)
+        # Written and read again: a copied element would lose the prefixes of its ancestors.
+        self._schema_root = etree.fromstring(etree.tostring(schema))
         self._fields: dict[str, tuple[str, ...]] = {}
         names = [
             str(op.get("name")) for op in root.iterfind(f".//{_WSDL}portType/{_WSDL}operation")
@@ -79,7 +79,7 @@ class Interface:
         self.operations = frozenset(names)
         if root.find(".//{http://schemas.xmlsoap.org/wsdl/soap/}binding[@style='rpc']") is not None:
             self._add_rpc_wrappers(root)
-        self._schema = etree.XMLSchema(etree.fromstring(etree.tostring(self._schema_root)))
+        self._schema = etree.XMLSchema(self._schema_root)
         address = root.find(f".//{_WSDL}port/*[@location]")
         self._location = str(address.get("location")) if address is not None else ""
 
