@@ -30,11 +30,13 @@ _NOT_IN_ALPHABET = 255
 # A third of our own rule: what Polars' engine and the scalar reference have in common.
 _REAL_ESTATE_UNIT = r"^[0-9]{12}[GJZ][A-Z][0-9]{5}(?:[FLQ][0-9]{8}|W00000000)$"
 _CERTIFICATES = f"^{CANONICAL_PATTERN}(?:、{CANONICAL_PATTERN})*$"
-_MAYBE_LEGACY = f"^(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN})(?:、(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN}))*$"
+_MAYBE_LEGACY = (
+    f"^(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN})(?:、(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN}))*$"
+)
 _MOBILE_OR_LANDLINE = (
     r"^(?:(?:\+?86-?)?1[3-9][0-9]{9}|0[0-9]{2,3}-?[1-9][0-9]{6,7}(?:-[0-9]{1,6})?|[1-9][0-9]{6,7})$"
 )
-_MONTH = r"^(?:19|20)[0-9]{2}-?(?:0[1-9]|1[0-2])$"
+_MONTH = r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])$"
 
 
 def _values(alphabet: str) -> Bytes:
@@ -68,9 +70,7 @@ def _steps(start: int) -> Bytes:
 
 
 _RESIDENT_WEIGHTS = np.array(known.RESIDENT_ID_WEIGHTS, dtype=np.float32)
-_RESIDENT_CHECKS = _repeated(
-    _letters(known.RESIDENT_ID_CHECKS), 9 * sum(known.RESIDENT_ID_WEIGHTS)
-)
+_RESIDENT_CHECKS = _repeated(_letters(known.RESIDENT_ID_CHECKS), 9 * sum(known.RESIDENT_ID_WEIGHTS))
 _CREDIT_VALUES = _values(known.CREDIT_CODE_ALPHABET)
 _CREDIT_WEIGHTS = np.array(known.CREDIT_CODE_WEIGHTS, dtype=np.float32)
 _CREDIT_CHECKS = _repeated(
@@ -193,7 +193,7 @@ def phone(texts: pl.Series) -> Flags:
 
 
 def month(texts: pl.Series) -> Flags:
-    """A month as yyyyMM or yyyy-MM, 1900 to 2099."""
+    """A month as yyyy-MM, 1900 to 2099."""
     return _matches(texts, _MONTH)
 
 
