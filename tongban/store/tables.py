@@ -126,6 +126,18 @@ transfer_finding = Table(
     PrimaryKeyConstraint("transfer_id", "rule", "severity"),
 )
 
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("table_name", Text, primary_key=True, comment="table in the schema data"),
+    Column("dataset", Text, nullable=False),
+    Column("version", Text, nullable=False, comment="contract version that it fits"),
+    Column("label", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("contract_digest", Text, nullable=False),
+    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
+)
+
 cursor = Table(
     "cursor",
     metadata,

@@ -1,0 +1,1 @@
+"""Alembic environment and revisions of the schemas `hub` and `cases`, packaged with the code."""
