@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -64,6 +65,17 @@ def test_starting_a_running_service_gives_the_same_process(processes: Processes)
     first = processes.start(service(SLEEPER))
 
     assert first.pid == processes.start(service(SLEEPER)).pid
+
+
+def test_changed_stamp_restarts_the_service(processes: Processes) -> None:
+    """New code or settings take effect on the next `up`."""
+    first = processes.start(service(SLEEPER))
+    changed = dataclasses.replace(service(SLEEPER), stamp="new")
+
+    second = processes.start(changed)
+
+    assert first.pid != second.pid
+    assert second.pid == processes.start(changed).pid
 
 
 def test_another_instance_finds_the_service_again(processes: Processes) -> None:

@@ -23,6 +23,7 @@ import psutil
 from tongban.kernel.errors import StackBroken
 from tongban.local import ports
 from tongban.local.placement import ENVIRONMENT, Account, Placement, data_folder, place
+from tongban.local.private_files import write_private
 
 SUPERUSER = "tongban"
 START_TIMEOUT_S = 60
@@ -162,17 +163,8 @@ def _initialize(data_dir: Path, placement: Placement) -> None:
             f"initdb failed in {half}: {answer.stderr.strip()[-500:]}; free space and "
             "rights of that folder are the usual causes"
         )
-    write_secret(password_file(data_dir), password + "\n")
+    write_private(password_file(data_dir), password + "\n")
     half.rename(placement.data)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only we can read, whole or not at all."""
-    half = path.with_name(path.name + ".half")
-    half.unlink(missing_ok=True)
-    half.touch(mode=0o600)
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
 
 
 @contextlib.contextmanager

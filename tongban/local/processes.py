@@ -38,12 +38,14 @@ class Service:
         command: Program and arguments.
         environment: All variables of its environment; never shown.
         cwd: Folder it runs in.
+        stamp: Stands for its code and settings; a running service with another one is restarted.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     cwd: Path
+    stamp: str = ""
 
 
 class Processes:
@@ -61,16 +63,16 @@ class Processes:
     def find(self, name: str) -> psutil.Process | None:
         """Give the running service's process, or None."""
         try:
-            noted = json.loads(self._pid_file(name).read_text(encoding="utf-8"))
+            noted = self._noted(name)
             process = psutil.Process(int(noted["pid"]))
             same = abs(process.create_time() - float(noted["created"])) < SAME_START_S
             alive = same and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, ValueError, KeyError, psutil.Error):
+        except (ValueError, KeyError, psutil.Error):
             return None
         return process if alive else None
 
     def start(self, service: Service) -> psutil.Process:
-        """Start a service detached from us; do nothing if it runs.
+        """Start a service detached from us; do nothing if it runs with the same stamp.
 
         Leftovers of an earlier life (its parent was killed hard) are ended first.
 
@@ -78,7 +80,9 @@ class Processes:
             StackBroken: The program cannot be run at all.
         """
         if (running := self.find(service.name)) is not None:
-            return running
+            if self._noted(service.name).get("stamp") == service.stamp:
+                return running
+            self.stop([service.name])
         self._end_hard(self._leftovers({service.name}))
         self._run.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -103,7 +107,7 @@ class Processes:
                     "run bin/tongban once to repair the installation"
                 ) from exc
         _children.append(child)
-        self._note(service.name, child.pid)
+        self._note(service, child.pid)
         return psutil.Process(child.pid)
 
     def demand_alive(self, name: str) -> None:
@@ -149,14 +153,25 @@ class Processes:
         """Give living processes of this home, whoever started them."""
         return self._leftovers(None)
 
+    def end_orphans(self) -> None:
+        """End whatever still runs for this home."""
+        self._end_hard(self._leftovers(None))
+
     def _pid_file(self, name: str) -> Path:
         return self._run / f"{name}.json"
 
-    def _note(self, name: str, pid: int) -> None:
+    def _note(self, service: Service, pid: int) -> None:
         created = psutil.Process(pid).create_time()
-        half = self._pid_file(name).with_suffix(".half")
-        half.write_text(json.dumps({"pid": pid, "created": created}), encoding="utf-8")
-        half.replace(self._pid_file(name))
+        half = self._pid_file(service.name).with_suffix(".half")
+        text = json.dumps({"pid": pid, "created": created, "stamp": service.stamp})
+        half.write_text(text, encoding="utf-8")
+        half.replace(self._pid_file(service.name))
+
+    def _noted(self, name: str) -> dict[str, str]:
+        try:
+            return dict(json.loads(self._pid_file(name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def _leftovers(self, names: set[str] | None) -> list[psutil.Process]:
         """Find processes by the marks in their environment; None means every service."""
