@@ -92,8 +92,13 @@ def advance(state_dir: Path, changes: int | None = None) -> dict[str, int]:
 
     Returns:
         How many each system applied; fewer than asked for once the prepared ones run out.
+
+    Raises:
+        ServerUnreachable: A server is not running; no change was applied anywhere.
     """
     sizes = {system: _size(state_dir, system) for system in SYSTEMS}
+    for system in SYSTEMS:  # all of them answer, or nothing happens at any of them
+        control(state_dir, system, "GET", "health")
     total = sum(sizes.values())
     wanted = max(FEWEST_CHANGES, round(total * DEFAULT_SHARE)) if changes is None else changes
     shares = share_out(wanted, sizes)

@@ -133,8 +133,8 @@ def right_document(random: Random, timeline: Timeline, right: Right) -> Document
     if right.registered is None:
         doc["GXSJ"] = ""
     else:
-        changed = right.changed or timeline.change(random, right.registered)
-        stamp("real_estate_right", doc, changed)
+        last = right.changed or right.registered
+        stamp("real_estate_right", doc, timeline.change(random, last))
     return doc
 
 
