@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import polars as pl
+from sqlalchemy import Engine, text
 
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.records import BEIJING
+from tongban.protect import KeyRing, protect_frame, protect_quarantine
+from tongban.store.leases import Lease, take_lease
+from tongban.store.load import ChunkOutcome, LoadChunk, write_chunk
+from tongban.store.transfers import begin_transfer
 
 T0 = datetime(2026, 3, 1, 9, 0, tzinfo=BEIJING)
 
@@ -113,3 +121,62 @@ def payments(
             "changed_at": pl.Datetime("us", "Asia/Shanghai"),
         },
     )
+
+
+class Hub:
+    """Loads frames into the store the way the pipeline does, one lease for each dataset."""
+
+    def __init__(self, engine: Engine, keyring: KeyRing) -> None:
+        self.engine = engine
+        self.keyring = keyring
+        self.leases: dict[str, Lease] = {}
+
+    def lease(self, dataset: str) -> Lease:
+        """The lease of (tax, dataset)."""
+        if dataset not in self.leases:
+            self.leases[dataset] = take_lease(self.engine, "tax", dataset)
+        return self.leases[dataset]
+
+    def chunk(
+        self,
+        frame: pl.DataFrame | None,
+        refused: pl.DataFrame | None = None,
+        *,
+        of: Contract = PAYMENT,
+        transfer_id: UUID | None = None,
+        **more: Any,
+    ) -> LoadChunk:
+        """A chunk of accepted and refused rows, by default a whole transfer."""
+        transfer = transfer_id or begin_transfer(self.engine, "tax", of.dataset)
+        rows = None if frame is None else protect_frame(frame, of, self.keyring)
+        quarantine = None if refused is None else self.refuse(refused, of)
+        return LoadChunk(
+            contract=of,
+            rows=rows,
+            quarantine=quarantine,
+            read=sum(f.height for f in (frame, refused) if f is not None),
+            transfer_id=transfer,
+            lease=more.pop("lease", None) or self.lease(of.dataset),
+            **more,
+        )
+
+    def refuse(self, frame: pl.DataFrame, of: Contract = PAYMENT) -> pl.DataFrame:
+        """Refused rows, each with one finding."""
+        findings = pl.Series([json.dumps([{"rule": f"{of.dataset}.bad"}])] * frame.height)
+        given = frame.select(pl.all().cast(pl.String))
+        return protect_quarantine(frame, given, findings, of, self.keyring)
+
+    def load(
+        self, frame: pl.DataFrame | None, refused: pl.DataFrame | None = None, **more: Any
+    ) -> ChunkOutcome:
+        """Write one chunk."""
+        return write_chunk(self.engine, self.chunk(frame, refused, **more))
+
+    def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.engine.connect() as conn:
+            return [tuple(row) for row in conn.execute(text(statement), parameters)]
+
+    def one(self, statement: str, **parameters: Any) -> Any:
+        """The single value of a query."""
+        return self.rows(statement, **parameters)[0][0]

@@ -1,0 +1,240 @@
+"""Records of one chunk: compare by digest first, then write only what is new or changed.
+
+Inside the transaction of `tongban.store.load`. Only ids, digests and change times travel for
+every row; equal rows never leave the client. Verdicts:
+
+    new      no record of that key            → COPYed into the table
+    changed  other content, not older         → old version to history, version + 1
+    touched  equal content, newer time        → `confirmed_at`, else nothing
+    same     equal content                    → nothing
+    stale    other content, older; or equally old and replaced before (a replay) → nothing
+    again    this same transfer wrote the stored version already → nothing, a duplicate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import polars as pl
+from sqlalchemy import Connection, TextClause, text
+
+from tongban.kernel.contracts import Contract
+from tongban.store.copy import copy_frame
+from tongban.store.datasets import DATA, HISTORY_SUFFIX, versioned_columns
+
+_HUB_COLUMNS = ("record_id", "version", "transfer_id", "recorded_at", "confirmed_at")
+
+_TEMPORARY = text("""
+    CREATE TEMPORARY TABLE IF NOT EXISTS chunk_key (
+        pos integer, record_id uuid, row_digest bytea, changed_at timestamptz
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE IF NOT EXISTS chunk_verdict (
+        pos integer, record_id uuid, verdict text
+    ) ON COMMIT DELETE ROWS;
+""")
+# The keys of a chunk are few against the table: probe its primary key, never scan it.
+_PROBE = text("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+_PLAN_FREELY = text("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on")
+
+_JUDGE = """
+    INSERT INTO chunk_verdict
+    SELECT k.pos, k.record_id, CASE
+        WHEN t.record_id IS NULL THEN 'new'
+        WHEN t.row_digest = k.row_digest AND k.changed_at > greatest(t.changed_at, t.confirmed_at)
+            THEN 'touched'
+        WHEN t.transfer_id = :transfer_id AND (t.row_digest = k.row_digest
+            OR k.changed_at < greatest(t.changed_at, t.confirmed_at)) THEN 'again'
+        WHEN k.changed_at < greatest(t.changed_at, t.confirmed_at) THEN 'stale'
+        WHEN k.changed_at = greatest(t.changed_at, t.confirmed_at) AND EXISTS (
+            SELECT FROM {history} h WHERE h.record_id = k.record_id
+               AND h.row_digest = k.row_digest AND h.changed_at = k.changed_at) THEN 'stale'
+        ELSE 'changed' END
+      FROM chunk_key k LEFT JOIN {table} t ON t.record_id = k.record_id
+     WHERE t.record_id IS NULL OR t.row_digest <> k.row_digest OR t.transfer_id = :transfer_id
+        OR k.changed_at > greatest(t.changed_at, t.confirmed_at)
+"""
+_VERDICTS = text("""
+    SELECT verdict, count(*), CASE WHEN verdict IN ('new', 'changed')
+           THEN string_agg(pos::text, ',') END
+      FROM chunk_verdict GROUP BY verdict
+""")
+_TOUCH = """
+    UPDATE {table} t SET confirmed_at = k.changed_at
+      FROM chunk_verdict v JOIN chunk_key k ON k.pos = v.pos
+     WHERE v.verdict = 'touched' AND t.record_id = v.record_id
+       AND k.changed_at > greatest(t.changed_at, t.confirmed_at)
+"""
+_QUEUE_NEW = text("""
+    INSERT INTO hub.outbox (target, dataset, record_id, version)
+    SELECT target, :dataset, v.record_id, 1
+      FROM chunk_verdict v CROSS JOIN unnest(CAST(:targets AS text[])) target
+     WHERE v.verdict = 'new' ORDER BY v.pos
+    ON CONFLICT DO NOTHING
+""")
+_STAGE = (
+    "CREATE TEMPORARY TABLE chunk_stage ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
+)
+_LOCK = """
+    SELECT count(*) FROM (SELECT FROM {table} t JOIN chunk_stage s ON s.record_id = t.record_id
+                           ORDER BY t.record_id FOR UPDATE OF t) locked
+"""
+_OVERTAKEN = """
+    DELETE FROM chunk_stage s USING {table} t
+     WHERE t.record_id = s.record_id AND (t.row_digest = s.row_digest
+        OR s.changed_at < greatest(t.changed_at, t.confirmed_at))
+"""
+_ARCHIVE = """
+    INSERT INTO {history} ({columns}, replaced_at)
+    SELECT {old_columns}, now() FROM {table} t JOIN chunk_stage s ON s.record_id = t.record_id
+"""
+_REPLACE = """
+    UPDATE {table} t SET ({columns}) = ROW({new_columns}), version = t.version + 1,
+           transfer_id = :transfer_id, recorded_at = now(), confirmed_at = NULL
+      FROM chunk_stage s WHERE t.record_id = s.record_id
+"""
+_QUEUE_CHANGED = """
+    INSERT INTO hub.outbox (target, dataset, record_id, version)
+    SELECT target, :dataset, t.record_id, t.version
+      FROM chunk_stage s JOIN {table} t ON t.record_id = s.record_id
+     CROSS JOIN unnest(CAST(:targets AS text[])) target
+     ORDER BY t.record_id
+    ON CONFLICT DO NOTHING
+"""
+
+
+class Rows(Protocol):
+    """What is needed of `tongban.store.load.ProtectedRows`."""
+
+    @property
+    def ids(self) -> pl.DataFrame:
+        """Digests of the distinct rows."""
+        ...
+
+    def sealed(self, rows: pl.Series | None = None) -> pl.DataFrame:
+        """The table's columns of some rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowsWritten:
+    """Verdicts of one chunk; `written` holds the digests of new and changed rows."""
+
+    total: int = 0
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    stale: int = 0
+    touched: int = 0
+    again: int = 0
+    queued: int = 0
+    written: bytes = b""
+
+
+def write_records(
+    conn: Connection,
+    contract: Contract,
+    rows: Rows,
+    transfer_id: UUID,
+    subscribers: Sequence[str],
+) -> RowsWritten:
+    """Write the accepted rows of one chunk and queue what the subscribers must get."""
+    names = _names(contract)
+    judged = _judge(conn, rows.ids, names, transfer_id)
+    new, changed = judged["new"], judged["changed"]
+    queued = 0
+    if new[0]:
+        chosen = None if new[0] == rows.ids.height else rows.ids["ord"][new[1]]
+        _copy_new(conn, contract, rows.sealed(chosen), transfer_id)
+        queued += _queue(conn, _QUEUE_NEW, contract, subscribers)
+    overtaken = 0
+    if changed[0]:
+        overtaken = _replace(conn, contract, rows.sealed(rows.ids["ord"][changed[1]]), transfer_id)
+        statement = text(_QUEUE_CHANGED.format(**names))
+        queued += _queue(conn, statement, contract, subscribers)
+    if judged["touched"][0]:
+        conn.execute(text(_TOUCH.format(**names)))
+    total = rows.ids.height
+    written = rows.ids["row_digest"][pl.concat([new[1], changed[1]])]
+    return RowsWritten(
+        total=total,
+        new=new[0],
+        changed=changed[0] - overtaken,
+        same=total - new[0] - changed[0] + overtaken - judged["again"][0],
+        stale=judged["stale"][0] + overtaken,
+        touched=judged["touched"][0],
+        again=judged["again"][0],
+        queued=queued,
+        written=bytes.fromhex("".join(written.to_list())),
+    )
+
+
+def _names(contract: Contract) -> dict[str, str]:
+    """Quoted table names for the statements above."""
+    return {
+        "table": f'{DATA}."{contract.table}"',
+        "history": f'{DATA}."{contract.table}{HISTORY_SUFFIX}"',
+    }
+
+
+def _judge(
+    conn: Connection, ids: pl.DataFrame, names: dict[str, str], transfer_id: UUID
+) -> dict[str, tuple[int, pl.Series]]:
+    """Per verdict how many rows and, of those to be written, their positions in `ids`."""
+    conn.execute(_TEMPORARY)
+    keys = ids.select("record_id", "row_digest", "changed_at").with_row_index("pos")
+    copy_frame(conn, "chunk_key", keys)
+    conn.execute(_PROBE)
+    conn.execute(text(_JUDGE.format(**names)), {"transfer_id": transfer_id})
+    conn.execute(_PLAN_FREELY)
+    nothing = pl.Series("pos", [], dtype=pl.Int64)
+    judged = dict.fromkeys(("new", "changed", "touched", "stale", "again"), (0, nothing))
+    for verdict, count, positions in conn.execute(_VERDICTS):
+        found = nothing
+        if positions is not None:
+            found = pl.Series("pos", positions.split(",")).cast(pl.Int64).sort()
+        judged[verdict] = (count, found)
+    return judged
+
+
+def _copy_new(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer_id: UUID) -> None:
+    """New rows go straight into the table."""
+    marked = frame.with_columns(pl.lit(transfer_id.hex).alias("transfer_id"))
+    copy_frame(conn, contract.table, marked, schema=DATA)
+
+
+def _replace(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer_id: UUID) -> int:
+    """Changed rows: lock, drop those that were overtaken meanwhile, archive, update."""
+    names = _names(contract)
+    content = [name for name in frame.columns if name not in _HUB_COLUMNS]
+    everything = versioned_columns(contract)
+    names |= {
+        "columns": ", ".join(f'"{name}"' for name in content),
+        "new_columns": ", ".join(f's."{name}"' for name in content),
+    }
+    staged = {**names, "columns": f"record_id, {names['columns']}"}
+    conn.execute(text(_STAGE.format(**staged)))
+    copy_frame(conn, "chunk_stage", frame)
+    conn.execute(text("ANALYZE chunk_stage"))
+    conn.execute(text(_LOCK.format(**names)))
+    overtaken = conn.execute(text(_OVERTAKEN.format(**names))).rowcount
+    archived = {
+        **names,
+        "columns": ", ".join(f'"{name}"' for name in everything),
+        "old_columns": ", ".join(f't."{name}"' for name in everything),
+    }
+    conn.execute(text(_ARCHIVE.format(**archived)))
+    conn.execute(text(_REPLACE.format(**names)), {"transfer_id": transfer_id})
+    return overtaken
+
+
+def _queue(
+    conn: Connection, statement: TextClause, contract: Contract, subscribers: Sequence[str]
+) -> int:
+    """Outbox rows for every subscriber; gives how many."""
+    if not subscribers:
+        return 0
+    facts = {"dataset": contract.dataset, "targets": list(subscribers)}
+    return conn.execute(statement, facts).rowcount
