@@ -84,7 +84,8 @@ def digits_value(digits: npt.NDArray[np.float32]) -> Int32:
 
     At most seven positions, so that the sums are exact in single precision.
     """
-    return np.einsum("ij,i->j", digits, _POWERS[-len(digits) :]).astype(np.int32)
+    value: Int32 = np.einsum("ij,i->j", digits, _POWERS[-len(digits) :]).astype(np.int32)
+    return value
 
 
 def days_since_epoch(years: Int32, month_days: Int32) -> tuple[Flags, Int32]:

@@ -23,12 +23,15 @@ CLOSING_BRACKETS = ")]〕】］﹞"
 _BRACKETS = str.maketrans(
     dict.fromkeys(OPENING_BRACKETS, "（") | dict.fromkeys(CLOSING_BRACKETS, "）")
 )
-_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")  # noqa: FURB156 - the two lists are read together
 _SEPARATORS = re.compile(r"[,，、;；/\n]+|(?<=号)(?=[^号])")
 _BLANKS = re.compile(r"[\s\u200b\ufeff]+")
 
 # Half a pattern each, in a dialect that Polars, PostgreSQL and ECMAScript share.
-UNIFIED_PATTERN = rf"([{PROVINCES}])（([0-9]{{4}})）([\u4e00-\u9fa5]{{2,15}}?)({RIGHT}|{PROOF})第?([0-9]{{1,7}})号?"
+UNIFIED_PATTERN = (
+    rf"([{PROVINCES}])（([0-9]{{4}})）([\u4e00-\u9fa5]{{2,15}}?)({RIGHT}|{PROOF})"
+    r"第?([0-9]{1,7})号?"
+)
 CANONICAL_PATTERN = (
     rf"[{PROVINCES}]（[0-9]{{4}}）[\u4e00-\u9fa5]{{2,15}}(?:{RIGHT}|{PROOF})第[0-9]{{7}}号"
 )

@@ -225,16 +225,8 @@ class RealEstateUnit:
     @property
     def parcel_code(self) -> str:
         """The 19-character code of the parcel that the unit stands on."""
-        return "".join(
-            (
-                self.county,
-                self.cadastral_area,
-                self.cadastral_subarea,
-                self.right_kind,
-                self.land_kind,
-                self.parcel,
-            )
-        )
+        area = f"{self.county}{self.cadastral_area}{self.cadastral_subarea}"
+        return f"{area}{self.right_kind}{self.land_kind}{self.parcel}"
 
 
 def real_estate_unit(text: str) -> RealEstateUnit | None:

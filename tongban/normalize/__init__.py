@@ -17,7 +17,6 @@ from tongban.normalize.plan import (
     NormalizePlan,
     apply,
     compile_mapping,
-    dtype_of,
     shape_of,
 )
 
@@ -27,6 +26,5 @@ __all__ = [
     "Normalized",
     "apply",
     "compile_mapping",
-    "dtype_of",
     "shape_of",
 ]

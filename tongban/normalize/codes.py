@@ -36,7 +36,7 @@ def _boolean(args: Arguments, _: Setting) -> Step:
     yes, no = args.texts("true"), args.texts("false")
     both = set(yes) & set(no)
     if both:
-        args.refuse(f"lists {sorted(both)[0]!r} as true and as false")
+        args.refuse(f"lists {min(both)!r} as true and as false")
     return Step(args.op.name, lambda s, _: boolean(s, yes, no), "boolean", "type")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from tongban.kernel.column_types import ZONE
 from tongban.kernel.yamlfile import suggestion
-from tongban.normalize.layouts import KNOWN_FORMATS, ZONE, Reader, read_formats, reader
+from tongban.normalize.layouts import KNOWN_FORMATS, Reader, read_formats, reader
 from tongban.normalize.steps import Arguments, Operation, Setting, Step, keep
 
 MONTH_FORMATS = {

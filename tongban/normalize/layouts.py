@@ -27,16 +27,17 @@ from tongban.kernel.byte_columns import (
     days_since_epoch,
     digits_value,
 )
+from tongban.kernel.column_types import ZONE
 
 Micros = npt.NDArray[np.int64]
 Reading = tuple[Flags, Micros]  # which rows were read, and days or microseconds
 Reader = Callable[[pl.Series, bool], Reading]  # the flag asks for days instead of moments
 
-ZONE = "Asia/Shanghai"
 DAY_US = 86_400_000_000
 _EIGHT_HOURS_US = 8 * 3_600_000_000
 _FIXED_OFFSET_SINCE_US = (date(1992, 1, 1) - date(1970, 1, 1)).days * DAY_US
 _EXCEL_EPOCH = (date(1899, 12, 30) - date(1970, 1, 1)).days
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_271_999_999  # years 0001 to 9999
 _LETTERS = {"yyyy": "y", "MM": "M", "dd": "d", "HH": "H", "mm": "m", "ss": "s"}
 _ISO_TAIL = r"^(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 _CHINESE_DATE = r"^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日$"
@@ -149,7 +150,7 @@ def _read_epoch_ms(texts: pl.Series, as_days: bool) -> Reading:  # noqa: FBT001 
     """Milliseconds since 1970-01-01 UTC."""
     numbers = texts.cast(pl.Int64, strict=False)
     good = (texts.str.contains(_EPOCH_MS) & numbers.is_not_null()).fill_null(value=False)
-    inside = (numbers >= -62_135_596_800_000) & (numbers < 253_402_272_000_000)  # 0001 … 9999
+    inside = numbers.is_between(_FIRST_MS, _LAST_MS)
     flags: Flags = (good & inside.fill_null(value=False)).to_numpy()
     micros: Micros = np.where(flags, numbers.fill_null(0).to_numpy(), 0) * 1000
     return flags, to_local_days(micros) if as_days else micros

@@ -64,14 +64,14 @@ def money(texts: pl.Series, unit: str, scale: int, precision: int = MAX_PRECISIO
         fits = texts.str.contains(pattern)
     amounts = keep(texts, fits).cast(pl.Decimal(MAX_PRECISION, written), strict=False)
     if unit == "万元":
-        amounts = amounts * _TEN_THOUSAND
+        amounts *= _TEN_THOUSAND
     elif unit == "分":
         amounts = amounts.cast(pl.Decimal(MAX_PRECISION, scale)) * _CENT
     return amounts.cast(pl.Decimal(precision, scale), strict=False)
 
 
 def _without_separators(texts: pl.Series) -> pl.Series:
-    """Amounts without currency sign, and without separators where these stand in the right place."""
+    """Amounts without currency sign, and without separators that stand where they should."""
     bare = texts.str.strip_chars(_CURRENCY + " ")
     grouped = bare.str.contains(_GROUPED)
     return on_rows(bare, grouped, lambda cells: cells.str.replace_all("[,，]", ""))
@@ -83,14 +83,16 @@ def share(
     """`50%`, `1/2` or `0.5` as a decimal from 0 to 1; anything outside fails.
 
     Args:
+        texts: Shares as written; null stays null.
+        scale: Digits after the point, to which thirds are rounded.
         plain_is_percent: A number without a sign counts as percent (`50` is a half).
     """
     percent = texts.str.contains(_PERCENT)
     plain = texts.str.contains(_PLAIN_SHARE)
     fraction = texts.str.contains(_FRACTION)
     divisor = 100.0 if plain_is_percent else 1.0
-    parts = texts.str.split_exact("/", 1) if fraction.any() else None
-    if parts is not None:
+    parts = None
+    if fraction.any():
         slashed = on_rows(texts, fraction, lambda cells: cells.str.replace("／", "/"))
         parts = slashed.str.split_exact("/", 1)
     values = pl.select(

@@ -2,7 +2,8 @@
 
 | family | operations |
 |---|---|
-| text | text half_width upper lower strip_chars strip_suffix replace null_if split slice person_name |
+| text | text half_width upper lower strip_chars strip_suffix replace null_if split slice |
+| names | person_name |
 | joining | concat coalesce (first operation of a field with several sources) |
 | numbers | integer decimal money percent_or_fraction invert_scale |
 | dates | date datetime month |
@@ -34,6 +35,8 @@ def compile_operation(op: Op, takes: Kind, setting: Setting) -> Step:
     """Make the step of one operation.
 
     Args:
+        op: Name, arguments and place in the mapping.
+        setting: Code tables, system and target field.
         takes: What the cells are before it.
 
     Raises:

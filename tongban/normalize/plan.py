@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tongban.kernel.codes import CodeTables
+from tongban.kernel.column_types import dtype_of
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.mappings import FieldMapping, Mapping
 from tongban.kernel.records import RecordShape
 from tongban.kernel.yamlfile import suggestion
 from tongban.normalize import numbers, text
-from tongban.normalize.layouts import ZONE
 from tongban.normalize.operations import JOINING, compile_operation
 from tongban.normalize.steps import Arguments, Columns, Kind, Operation, Setting, Step
 
 KEY_SEPARATOR = "|"
 Gather = Callable[[Columns, int], pl.Series]
-_JOIN = Operation(lambda _args, _setting: _NOTHING, ("separator",), "separator")
 _NOTHING = Step("text", lambda s, _: s, "text")
-_CONVERTS: dict[str, Kind] = {"integer": "integer", "decimal": "decimal"}
+_CONCAT = Operation(lambda _args, _setting: _NOTHING, ("separator",), "separator")
+_COALESCE = Operation(lambda _args, _setting: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +102,6 @@ def compile_mapping(mapping: Mapping, contract: Contract, codes: CodeTables) -> 
     )
 
 
-def dtype_of(item: Field) -> pl.DataType:
-    """The column type of a contract field."""
-    match item.type:
-        case "integer":
-            return pl.Int64()
-        case "decimal":
-            return pl.Decimal(item.precision or 18, item.scale if item.scale is not None else 2)
-        case "date":
-            return pl.Date()
-        case "datetime":
-            return pl.Datetime("us", ZONE)
-        case "boolean":
-            return pl.Boolean()
-        case _:
-            return pl.String()
-
-
 def _field_plan(item: Field, made: FieldMapping | None, setting: Setting) -> FieldPlan:
     """Sources, then operations, then whatever makes the contract's type of it."""
     dtype = dtype_of(item)
@@ -146,7 +129,7 @@ def _gather(made: FieldMapping) -> tuple[Gather, int]:
             )
         return lambda _columns, rows: _nulls(rows, pl.String()), 0
     if first is not None and first.name in JOINING:
-        args = Arguments(first, _JOIN if first.name == "concat" else Operation(_JOIN.build))
+        args = Arguments(first, _CONCAT if first.name == "concat" else _COALESCE)
         if first.name == "coalesce":
             return lambda columns, _: text.first_present([columns[s] for s in sources]), 1
         separator = args.text("separator", "")
@@ -192,6 +175,7 @@ def apply(plan: NormalizePlan, frame: pl.DataFrame) -> Normalized:
     """Bring decoded rows into the contract's columns; no row is dropped and none is added.
 
     Args:
+        plan: From `compile_mapping`.
         frame: String columns named by their source paths; one that is missing counts as null.
             Any number of rows; below some thousands the cost per row rises.
     """

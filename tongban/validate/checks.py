@@ -215,7 +215,8 @@ def _weighted(
     values: npt.NDArray[np.float32], weights: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
     """Weighted sum of each column; small enough to be exact in single precision."""
-    return np.einsum("ij,i->j", values, weights).astype(np.int32)
+    total: npt.NDArray[np.int32] = np.einsum("ij,i->j", values, weights).astype(np.int32)
+    return total
 
 
 def _organisation_check(body: Bytes, check: Bytes) -> Flags:

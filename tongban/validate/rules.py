@@ -1,0 +1,316 @@
+"""Rules: each kind of the closed vocabulary compiled to a Polars expression or a column check.
+
+Both say where a row *breaks* the rule: true broken, false kept, null where the rule does not
+apply, which is the case wherever one of its fields is missing. Only the rules about presence
+look at missing values; so one missing value is one finding.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from tongban.kernel.codes import CodeTables
+from tongban.kernel.column_types import columns_of
+from tongban.kernel.contracts import Contract, Field, Rule
+from tongban.kernel.records import BEIJING
+from tongban.kernel.yamlfile import suggestion
+from tongban.validate import checks
+from tongban.validate.parameters import NUMERIC, TEXTS, TIMES, Parameters
+
+Check = Callable[[pl.DataFrame, datetime], pl.Series]
+Broken = pl.Expr | Check
+CLOCK_SKEW = timedelta(minutes=5)  # departments' clocks are not ours
+OTHER_ID_LENGTH = (3, 30)  # passports, officers' cards: no check character, only a length
+_COMPARISONS: dict[str, Callable[[Any, Any], pl.Expr]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_PARTS = ("both", "outer", "inner")
+
+
+def compile_rule(rule: Rule, contract: Contract, codes: CodeTables) -> Broken:
+    """Compile one explicit rule.
+
+    Raises:
+        ConfigInvalid: A parameter is missing, unknown or of the wrong kind; names contract and
+            rule, what was expected and a suggestion.
+    """
+    broken = _KINDS[rule.kind](Parameters(contract, rule, codes))
+    if isinstance(broken, pl.Expr):
+        _try_out(broken, Parameters(contract, rule, codes))
+    return broken
+
+
+def _try_out(broken: pl.Expr, given: Parameters) -> None:
+    """Run an expression over no rows, so that wrong types are found now and not in a batch."""
+    empty = pl.DataFrame(schema=columns_of(given.contract))
+    try:
+        result = empty.select(broken.alias("broken"))
+    except pl.exceptions.PolarsError:
+        given.refuse("does not fit the types of its fields")
+    if result.schema["broken"] != pl.Boolean:
+        given.refuse("is no condition; it must be true or false")
+
+
+def _flagged(texts: pl.Series, good: Any) -> pl.Series:
+    """Where a check that is false for null was broken; null where there is no text."""
+    broken = pl.Series(~good)
+    if not texts.null_count():
+        return broken
+    return broken.zip_with(texts.is_not_null(), pl.Series([None], dtype=pl.Boolean))
+
+
+def _text_check(given: Parameters, check: Callable[[pl.Series], Any]) -> Check:
+    """A check of one text field."""
+    name = given.text_field()
+    return lambda frame, _now: _flagged(frame[name], check(frame[name]))
+
+
+def _plain(check: Callable[[pl.Series], Any]) -> Callable[[Parameters], Broken]:
+    """A kind without parameters of its own."""
+
+    def build(given: Parameters) -> Broken:
+        given.only("field")
+        return _text_check(given, check)
+
+    return build
+
+
+def _resident_id(given: Parameters) -> Broken:
+    """Check character and birth date; with `areas`, whether the area code ever existed."""
+    given.only("field", "areas")
+    name = given.text_field()
+    table = given.rule.params.get("areas")
+    if table is not None:
+        known = sorted(given.codes.known(str(table)))
+        return ~pl.col(name).str.slice(0, 6).is_in(known)
+
+    def check(frame: pl.DataFrame, now: datetime) -> pl.Series:
+        today = now.astimezone(BEIJING).date()
+        return _flagged(frame[name], checks.resident_id(frame[name], today=today))
+
+    return check
+
+
+def _credit_code(given: Parameters) -> Broken:
+    """Both check characters, or one of them so that the two are reported apart."""
+    given.only("field", "part")
+    part = given.rule.params.get("part", "both")
+    if part not in _PARTS:
+        given.refuse(f'does not know the part "{part}"{suggestion(str(part), _PARTS)}')
+    outer, inner = part != "inner", part != "outer"
+    return _text_check(given, lambda texts: checks.credit_code(texts, outer=outer, inner=inner))
+
+
+def _id_by_type(given: Parameters) -> Broken:
+    """The check that belongs to the row's id type; other types have only a length."""
+    given.only("number", "type", "resident", "credit")
+    number, kind = given.field("number"), given.field("type")
+    resident = given.values(kind, given.rule.params.get("resident"))
+    credit = given.values(kind, given.rule.params.get("credit") or ["-"])
+
+    def check(frame: pl.DataFrame, now: datetime) -> pl.Series:
+        texts, kinds = frame[number.name], frame[kind.name]
+        good = texts.str.len_chars().is_between(*OTHER_ID_LENGTH)
+        today = now.astimezone(BEIJING).date()
+        for codes, right in (
+            (resident, lambda cells: checks.resident_id(cells, today=today)),
+            (credit, checks.credit_code),
+        ):
+            rows = kinds.is_in(codes).fill_null(value=False).arg_true()
+            if not rows.is_empty():
+                good = good.clone().scatter(rows, pl.Series(right(texts.gather(rows))))
+        both = texts.is_not_null() & kinds.is_not_null()
+        return (~good).zip_with(both, pl.Series([None], dtype=pl.Boolean))
+
+    return check
+
+
+def _not_future(given: Parameters) -> Broken:
+    """A day not after today in Beijing, a moment not more than some minutes ahead."""
+    given.only("field")
+    item = given.field()
+    if item.type not in TIMES:
+        given.refuse(f'needs a date or a time, but the field "{item.name}" is {item.type}')
+
+    def check(frame: pl.DataFrame, now: datetime) -> pl.Series:
+        if item.type == "date":
+            return frame[item.name] > now.astimezone(BEIJING).date()
+        return frame[item.name] > now.astimezone(BEIJING) + CLOCK_SKEW
+
+    return check
+
+
+def _compare(given: Parameters) -> Broken:
+    """Two fields, or a field and a literal; numbers with a tolerance."""
+    given.only("field", "left", "right", "value", "op", "tolerance")
+    left = given.field("left" if "left" in given.rule.params else "field")
+    op = str(given.get("op"))
+    if op not in _COMPARISONS:
+        given.refuse(f'does not know the comparison "{op}"{suggestion(op, _COMPARISONS)}')
+    ours: pl.Expr = pl.col(left.name)
+    theirs: Any
+    if given.rule.params.get("right") is None:
+        theirs = pl.lit(given.literal(left, given.get("value")))
+    else:
+        right = given.field("right")
+        ours, theirs = _comparable(given, left, right)
+    if given.rule.params.get("tolerance") is None:
+        return ~_COMPARISONS[op](ours, theirs)
+    given.numeric(left)
+    return ~_within(op, ours, theirs, given.number("tolerance"))
+
+
+def _comparable(given: Parameters, left: Field, right: Field) -> tuple[pl.Expr, pl.Expr]:
+    """Two fields in one type: a moment compared with a day is its day in Beijing."""
+    kinds = {left.type, right.type}
+    if kinds == TIMES:
+        days = [
+            pl.col(item.name).dt.date() if item.type == "datetime" else pl.col(item.name)
+            for item in (left, right)
+        ]
+        return days[0], days[1]
+    if len(kinds) > 1 and not kinds <= NUMERIC and not kinds <= TEXTS:
+        given.refuse(f"cannot compare {left.type} with {right.type}")
+    return pl.col(left.name), pl.col(right.name)
+
+
+def _within(op: str, left: pl.Expr, right: pl.Expr, tolerance: Decimal) -> pl.Expr:
+    """A comparison of numbers that forgives a difference of `tolerance`."""
+    difference = left - right
+    match op:
+        case "<" | "<=":
+            return _COMPARISONS[op](difference, tolerance)
+        case ">" | ">=":
+            return _COMPARISONS[op](difference, -tolerance)
+        case "==":
+            return difference.abs() <= tolerance
+        case _:
+            return difference.abs() > tolerance
+
+
+def _sum(given: Parameters) -> Broken:
+    """A total and its parts; a missing part makes the rule not apply."""
+    given.only("total", "parts", "tolerance")
+    total = given.numeric(given.field("total"))
+    parts = [given.numeric(given.contract.field(str(name))) for name in given.get("parts")]
+    added = parts[0]
+    for part in parts[1:]:
+        added += part
+    return ~_within("==", total, added, given.number("tolerance", "0"))
+
+
+def _product(given: Parameters) -> Broken:
+    """A product of two fields and the field that states it."""
+    given.only("result", "factors", "tolerance")
+    result = given.numeric(given.field("result"))
+    fields = [given.contract.field(str(name)) for name in given.get("factors")]
+    if len(fields) != 2:  # noqa: PLR2004 - as HUB's vocabulary has it
+        given.refuse("needs exactly two factors")
+    if sum(item.precision or 18 for item in fields) > 38:  # noqa: PLR2004 - Decimal's digits
+        given.refuse("has factors that may overflow 38 digits; lower their precision")
+    first, second = (given.numeric(item).cast(_wide(fields)) for item in fields)
+    return ~_within("==", result, first * second, given.number("tolerance", "0"))
+
+
+def _wide(fields: list[Field]) -> pl.DataType:
+    """A decimal type in which the product of the fields is exact (Polars keeps the wider scale)."""
+    return pl.Decimal(38, sum(item.scale or 0 for item in fields))
+
+
+def _ratio_between(given: Parameters) -> Broken:
+    """A quotient inside bounds, without dividing; a denominator of zero or less does not apply."""
+    given.only("numerator", "denominator", "minimum", "maximum")
+    top = given.numeric(given.field("numerator")).cast(pl.Float64)
+    bottom = given.numeric(given.field("denominator")).cast(pl.Float64)
+    low, high = (float(given.number(name)) for name in ("minimum", "maximum"))
+    outside = (top < bottom * low) | (top > bottom * high)
+    return pl.when(bottom > 0).then(outside)
+
+
+def _when(given: Parameters) -> pl.Expr:
+    """The condition of a conditional rule: every named field has one of its values."""
+    conditions = given.get("when")
+    if not isinstance(conditions, dict) or not conditions:
+        given.refuse('needs "when" as {field: [values]}')
+    every: list[pl.Expr] = []
+    for name, listed in conditions.items():
+        item = given.contract.field(str(name))
+        every.append(pl.col(item.name).is_in(given.values(item, listed)))
+    return pl.all_horizontal(every)
+
+
+def _required_when(given: Parameters) -> Broken:
+    """Present wherever the condition holds."""
+    given.only("field", "when")
+    return pl.when(_when(given)).then(pl.col(given.field().name).is_null())
+
+
+def _absent_when(given: Parameters) -> Broken:
+    """Missing wherever the condition holds."""
+    given.only("field", "when")
+    return pl.when(_when(given)).then(pl.col(given.field().name).is_not_null())
+
+
+def _one_of_required(given: Parameters) -> Broken:
+    """At least one of the fields is present."""
+    given.only("field", "fields")
+    names = [str(name) for name in given.get("fields")]
+    return pl.all_horizontal(pl.col(name).is_null() for name in names)
+
+
+def _in(given: Parameters) -> Broken:
+    """One of the listed values."""
+    given.only("field", "values")
+    item = given.field()
+    return ~pl.col(item.name).is_in(given.values(item, given.get("values")))
+
+
+def _expression(given: Parameters) -> Broken:
+    """A condition in SQL over the row's own fields; what it leaves unknown passes."""
+    given.only("field", "sql")
+    try:
+        condition = pl.sql_expr(str(given.get("sql")))
+        used = condition.meta.root_names()
+    except pl.exceptions.PolarsError:
+        given.refuse("has SQL that is not understood; only conditions over this row are")
+    for name in used:
+        if name not in given.contract.by_name:
+            hint = suggestion(name, given.contract.by_name)
+            given.refuse(f'names the field "{name}"{hint}')
+    return ~condition
+
+
+_KINDS: dict[str, Callable[[Parameters], Broken]] = {
+    "resident_id": _resident_id,
+    "credit_code": _credit_code,
+    "organisation_code": _plain(checks.organisation_code),
+    "registration_no": _plain(checks.registration_no),
+    "real_estate_unit": _plain(checks.real_estate_unit),
+    "certificate_no": _plain(checks.certificate_no),
+    "licence_id": _plain(checks.licence_id),
+    "phone": _plain(checks.phone),
+    "month": _plain(checks.month),
+    "id_by_type": _id_by_type,
+    "not_future": _not_future,
+    "compare": _compare,
+    "sum": _sum,
+    "product": _product,
+    "ratio_between": _ratio_between,
+    "required_when": _required_when,
+    "absent_when": _absent_when,
+    "one_of_required": _one_of_required,
+    "in": _in,
+    "expression": _expression,
+}
+KINDS = frozenset(_KINDS)
