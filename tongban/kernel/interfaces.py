@@ -173,6 +173,7 @@ class Interface(Strict):
         auth: Applied in order; usually one.
         success: Layers from the outside in.
         statuses: HTTP status to meaning where the system uses them on purpose.
+        faults: SOAP fault code or subcode, with or without prefix, to meaning.
         soap: The WSDL when this is a SOAP service.
     """
 
@@ -182,6 +183,7 @@ class Interface(Strict):
     auth: Annotated[tuple[Auth, ...], BeforeValidator(_as_tuple)] = ()
     success: tuple[Layer, ...] = ()
     statuses: dict[int, Meaning] = Field(default_factory=dict)
+    faults: dict[str, Meaning] = Field(default_factory=dict)
     soap: Soap | None = None
 
 

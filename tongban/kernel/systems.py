@@ -118,13 +118,18 @@ class RecordAnswers(Strict):
 
 
 class Statement(Strict):
-    """How the receiver lists what it holds, for reconciliation."""
+    """How the receiver lists what it holds, for reconciliation.
+
+    Attributes:
+        version_is_time: The version came from `{version_time}` and is read back from it.
+    """
 
     call: Call
     records: str
     guid: str
     version: str
     digest: str
+    version_is_time: bool = False
     paging: Paging = NoPaging()
 
 

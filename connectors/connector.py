@@ -1,0 +1,222 @@
+"""Connector: the whole public use of one system — read pages, decode them, send batches.
+
+`read_pages` and `send` open sockets, inside the budget; `decode` opens none and may run in another
+process, long after. No page is changed: what is landed is what the department sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from connectors.answers import open_layers
+from connectors.caller import Caller, Unreadable, outside_budget, undeclared
+from connectors.clock import Clock
+from connectors.delivery import Delivery
+from connectors.documents import Document
+from connectors.fields import open_column, read_key
+from connectors.paging import first_place, walk
+from connectors.positions import Position, pieces_of, read_position, window_key, write_position
+from connectors.protocols.rest import parse_body
+from connectors.protocols.soap import read_envelope
+from connectors.replies import Place, Reply
+from connectors.templates import format_moment
+from tongban.kernel.connections import Connection
+from tongban.kernel.errors import UnexpectedlyEmpty
+from tongban.kernel.interfaces import Call
+from tongban.kernel.records import Decoded, OutgoingRecord, Page, Receipt, RecordShape, Window
+from tongban.kernel.systems import PulledDataset, System
+
+
+class Connector:
+    """One system, ready to be asked; nothing is opened before the first call."""
+
+    def __init__(
+        self,
+        system: System,
+        connection: Connection,
+        root: Path,
+        clock: Clock,
+        on_unreadable: Unreadable | None = None,
+    ) -> None:
+        self.system = system
+        self._connection = connection
+        self._caller = Caller(system, connection, root, clock, on_unreadable)
+
+    def _pulled(self, dataset: str) -> tuple[PulledDataset, Call]:
+        if dataset not in self.system.datasets:
+            raise undeclared(self.system, "datasets", dataset)
+        found = self.system.pulled(dataset)
+        if found.call is None:
+            raise undeclared(self.system, "datasets", dataset)
+        return found, found.call
+
+    def read_pages(
+        self, dataset: str, window: Window, *, after: str | None = None
+    ) -> Iterator[Page]:
+        """Read every record changed inside `window`.
+
+        The window is complete when the iterator ends by itself. Rows may come twice, also on
+        several pages; none is left out.
+
+        Args:
+            dataset: Name below `datasets`.
+            window: Half-open; longer windows than the source allows are asked in pieces.
+            after: `next_cursor` of the last page that was kept, to go on after it.
+
+        Yields:
+            Pages as received, each with the cursor of the one after it.
+
+        Raises:
+            OutsideBudget: Hours or rows are used up; go on later from the last `next_cursor`.
+            PagingBroken, UnexpectedlyEmpty, AnswerUnreadable: See there; pages up to now are good.
+        """
+        pulled, call = self._pulled(dataset)
+        key = window_key(dataset, window)
+        pieces = pieces_of(window, self.system.window_rule(dataset).max_days)
+        position = read_position(after, key) if after else first_place(pulled.paging, 0, 1)
+        rows = 0
+        for piece in range(position.piece, len(pieces)):
+            for page, count in self._piece(dataset, pulled, call, pieces[piece], position):
+                following = page[1]
+                if following is None and piece + 1 < len(pieces):
+                    following = first_place(pulled.paging, piece + 1, page[0].number + 1)
+                rows += count
+                yield _page(page[0], page[2], following, key)
+                position = following or replace(page[0], number=page[0].number + 1)
+                limit = self.system.budget.rows_per_run
+                if limit is not None and rows >= limit and following is not None:
+                    raise outside_budget(f"{self.system.system}: {dataset}", rows, limit)
+            position = first_place(pulled.paging, piece + 1, position.number)
+        if not rows and pulled.never_zero and window.since is None and after is None:
+            raise UnexpectedlyEmpty(
+                f"{self.system.system}: {dataset} gave no row at all, which never happens; nothing "
+                "is stored, ask the department",
+                dataset=dataset,
+            )
+
+    def _piece(
+        self, dataset: str, pulled: PulledDataset, call: Call, window: Window, start: Position
+    ) -> Iterator[tuple[tuple[Position, Position | None, Reply], int]]:
+        """Read one piece of a window."""
+        bounds = self._bounds(dataset, window)
+        where = f"{self.system.system}: {dataset}"
+        skip = frozenset(pulled.encrypted.fields if pulled.encrypted else ())
+
+        def ask(place: Place) -> Reply:
+            values = {**_NOWHERE, **bounds, "size": pulled.paging.size, **place.values}
+            outcome = self._caller.call(call, values, where, url=place.url)
+            return Reply(
+                where=where,
+                body=outcome.answer.body,
+                headers=outcome.answer.headers,
+                url=outcome.url,
+                document=outcome.document,
+                records=pulled.records,
+                total_path=pulled.total,
+                skip=skip,
+            )
+
+        for step in walk(pulled.paging, ask, start):
+            yield (step.here, step.then, step.reply), step.reply.count
+
+    def _bounds(self, dataset: str, window: Window) -> dict[str, Any]:
+        rule = self.system.window_rule(dataset)
+        since = window.since or datetime.fromisoformat(rule.earliest)
+        return {
+            "since": format_moment(since, rule.format),
+            "until": format_moment(window.until, rule.format),
+        }
+
+    def decode(self, dataset: str, body: bytes, shape: RecordShape) -> Decoded:
+        """Read a page into text columns; opens no socket.
+
+        Numbers keep the source's digits; absent, null and nil are null; with `explode` each element
+        of that list is a row and a parent without elements has none.
+
+        Raises:
+            AnswerUnreadable: The page is broken; `read_pages` would have refused it too.
+        """
+        pulled, call = self._pulled(dataset)
+        interface = self.system.interface_of(call)
+        where = f"{self.system.system}: {dataset}"
+        root: Document = (
+            read_envelope(body, interface, where, 200, writes=False)
+            if interface.soap is not None
+            else parse_body(body, interface, where)
+        )
+        document = open_layers(root, interface, where, status=200, writes=False)
+        if document is None:
+            schema = dict.fromkeys(shape.fields, pl.String)
+            return Decoded(pl.DataFrame(schema=schema))
+        whole = self.system.datasets[dataset].shares_pages_of is None
+        decoded = document.columns(pulled.records, shape, whole=whole)
+        return self._decrypted(pulled, decoded)
+
+    def _decrypted(self, pulled: PulledDataset, decoded: Decoded) -> Decoded:
+        spec = pulled.encrypted
+        wanted = [f for f in spec.fields if f in decoded.frame.columns] if spec else []
+        if spec is None or not wanted:
+            return decoded
+        key = read_key(self._connection.secret(spec.key))
+        opened = [
+            pl.Series(
+                name,
+                open_column(spec.cipher, key, decoded.frame.get_column(name).to_list()),
+                dtype=pl.String,
+            )
+            for name in wanted
+        ]
+        return Decoded(decoded.frame.with_columns(opened), decoded.unknown_fields)
+
+    def send(self, dataset: str, records: Sequence[OutgoingRecord]) -> list[Receipt]:
+        """Send one batch and give the receiver's answer for each record, in order.
+
+        Raises:
+            DeliveryUnclear: The answer, or one record's part of it, is missing; send the same
+                batch again with the same keys.
+            RetryLater: Nothing was written; send it later.
+            SystemRefused: The batch as a whole was refused.
+        """
+        return self._delivery(dataset).send(records)
+
+    def statement(self, dataset: str) -> Iterator[tuple[str, int, str]]:
+        """List what the receiver holds of a dataset: guid, version, digest.
+
+        Raises:
+            ConfigInvalid: The receiver offers no statement.
+        """
+        return self._delivery(dataset).statement()
+
+    def _delivery(self, dataset: str) -> Delivery:
+        if dataset not in self.system.accepts:
+            raise undeclared(self.system, "accepts", dataset)
+        return Delivery(self._caller, dataset, self.system.accepts[dataset])
+
+    def close(self) -> None:
+        """Close pooled connections; the connector may be used again."""
+        self._caller.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_NOWHERE: dict[str, Any] = {"page": None, "row": None, "cursor": None}
+
+
+def _page(here: Position, reply: Reply, following: Position | None, key: str) -> Page:
+    return Page(
+        number=here.number,
+        body=reply.body,
+        cursor=write_position(here, key),
+        next_cursor=write_position(following, key) if following else None,
+        declared_total=reply.total,
+    )

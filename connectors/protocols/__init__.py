@@ -1,0 +1,1 @@
+"""Protocols: how a draft becomes bytes on the wire, and bytes become a document."""

@@ -1,0 +1,228 @@
+"""JSON answers: parse lazily, slice the records out raw, read them into text columns.
+
+Numbers keep the source's own digits: no number of an answer ever becomes a float. Only what a
+path asks for is parsed, so success layers and totals cost next to nothing on a large page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from connectors.documents import assemble, has_known_parts, is_known
+from tongban.kernel.errors import AnswerUnreadable
+from tongban.kernel.records import Decoded, RecordShape
+
+Raw = msgspec.Raw
+Column = list[str | None]
+
+_members = msgspec.json.Decoder(dict[str, Raw])
+_elements = msgspec.json.Decoder(list[Raw])
+_anything = msgspec.json.Decoder(float_hook=str)
+_records = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
+_AT_BYTE = re.compile(r"byte (\d+)")
+PRINT_BYTES = 12
+
+
+def parse_json(body: bytes, where: str) -> JsonDocument:
+    """Check that a body is one JSON document and give it.
+
+    Raises:
+        AnswerUnreadable: It is not; the message tells the place, not the text.
+    """
+    try:
+        document = JsonDocument(msgspec.json.decode(body, type=Raw), where)
+        body.decode()  # slicing raw does not look at UTF-8
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+        raise _unreadable(where, exc) from exc
+    return document
+
+
+def _unreadable(where: str, exc: Exception) -> AnswerUnreadable:
+    found = _AT_BYTE.search(str(exc))
+    place = f" at byte {found.group(1)}" if found else ""
+    return AnswerUnreadable(f"{where}: the answer is no valid JSON{place}; its digest is kept")
+
+
+class JsonDocument:
+    """A JSON value that is still bytes."""
+
+    def __init__(self, raw: Raw, where: str) -> None:
+        self._raw = raw
+        self._where = where
+        self._opened: dict[str, Raw] | None = None
+
+    def _find(self, path: str) -> Raw | None:
+        """Walk down the path; null and absent are the same."""
+        raw: Raw | None = self._raw
+        for step, name in enumerate(path.split(".") if path else ()):
+            if raw is None:
+                return None
+            raw = self._member(raw, name, first=step == 0)
+        return None if raw is None or memoryview(raw) == b"null" else raw
+
+    def _member(self, raw: Raw, name: str, *, first: bool) -> Raw | None:
+        if first and self._opened is not None:
+            return self._opened.get(name)
+        if memoryview(raw)[:1] != b"{":
+            return None
+        try:
+            members = _members.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise _unreadable(self._where, exc) from exc
+        if first:
+            self._opened = members
+        return members.get(name)
+
+    def text(self, path: str) -> str | None:
+        """Give one value as text; objects and lists as compact JSON."""
+        raw = self._find(path)
+        return None if raw is None else _as_text(self._decode(raw))
+
+    def _decode(self, raw: Raw) -> Any:
+        try:
+            return _anything.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+            raise _unreadable(self._where, exc) from exc
+
+    def part(self, path: str) -> JsonDocument | None:
+        """Give an inner value as a document of its own."""
+        raw = self._find(path)
+        return None if raw is None else JsonDocument(raw, self._where)
+
+    def _list(self, path: str) -> list[Raw]:
+        raw = self._find(path)
+        if raw is None:
+            return []
+        try:
+            return _elements.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise AnswerUnreadable(
+                f"{self._where}: {path or 'the answer'} is no list of records"
+            ) from exc
+
+    def items(self, path: str) -> list[JsonDocument]:
+        """Give each record as a document."""
+        return [JsonDocument(raw, self._where) for raw in self._list(path)]
+
+    def count(self, path: str) -> int:
+        """Count the records without parsing them."""
+        return len(self._list(path))
+
+    def prints(self, path: str, skip: frozenset[str]) -> list[bytes]:
+        """Fingerprint each record; with `skip` by its remaining top-level members."""
+        return [_fingerprint(raw, skip) for raw in self._list(path)]
+
+    def columns(self, path: str, shape: RecordShape, *, whole: bool) -> Decoded:
+        """Read the records into text columns; see `Document.columns`."""
+        raw = self._find(path)
+        if raw is None:
+            rows: list[dict[str, Any]] = []
+        else:
+            try:
+                rows = _records.decode(raw)
+            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+                raise _unreadable(self._where, exc) from exc
+        return _columns(rows, shape, whole=whole)
+
+
+def _fingerprint(raw: Raw, skip: frozenset[str]) -> bytes:
+    if skip:
+        members = {k: bytes(v) for k, v in _members.decode(raw).items() if k not in skip}
+        return hashlib.blake2b(repr(members).encode(), digest_size=PRINT_BYTES).digest()
+    return hashlib.blake2b(raw, digest_size=PRINT_BYTES).digest()
+
+
+def _columns(rows: list[dict[str, Any]], shape: RecordShape, *, whole: bool) -> Decoded:
+    """Split wanted fields into parents' and children's, and build both sets of columns."""
+    unknown: set[str] = set()
+    prefix = f"{shape.explode}." if shape.explode else None
+    inner = [f for f in shape.fields if prefix and f.startswith(prefix)]
+    outer = [f for f in shape.fields if f not in inner]
+    parents = {name: _column(rows, name, unknown) for name in outer}
+    children: dict[str, Column] = {}
+    parent_of: list[int] | None = None
+    if shape.explode and prefix:
+        parent_of, elements = _exploded(rows, shape.explode, unknown)
+        children = {n: _column(elements, n[len(prefix) :], unknown, prefix) for n in inner}
+        _note_unknown(elements, prefix, shape.known, unknown)
+    if whole or not shape.explode:
+        known = shape.known | {shape.explode} if shape.explode else shape.known
+        _note_unknown(rows, "", known, unknown)
+    return Decoded(assemble(shape, parents, children, parent_of), frozenset(unknown))
+
+
+def _column(rows: list[dict[str, Any]], name: str, unknown: set[str], prefix: str = "") -> Column:
+    """Collect one field as text."""
+    if "." not in name:
+        return _texts([row.get(name) for row in rows])
+    values: list[Any] = list(rows)
+    for step in name.split("."):
+        values = [_step(value, step, name, prefix, unknown) for value in values]
+    return _texts(values)
+
+
+def _step(value: Any, step: str, name: str, prefix: str, unknown: set[str]) -> Any:
+    if value.__class__ is list:
+        if len(value) != 1:
+            unknown.add(f"{prefix}{name}[]")  # a list where one value was promised: drift
+            return None
+        value = value[0]
+    return value.get(step) if value.__class__ is dict else None
+
+
+def _texts(values: list[Any]) -> Column:
+    kinds = {value.__class__ for value in values}
+    if kinds <= {str, type(None)}:
+        return values
+    return [value if value.__class__ is str else _as_text(value) for value in values]
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return msgspec.json.encode(value).decode()
+
+
+def _exploded(
+    rows: list[dict[str, Any]], path: str, unknown: set[str]
+) -> tuple[list[int], list[dict[str, Any]]]:
+    """Give every element of each row's list, and the number of the row that it came from."""
+    parent_of: list[int] = []
+    elements: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        found: Any = row
+        for step in path.split("."):
+            found = found.get(step) if found.__class__ is dict else None
+        for element in [found] if found.__class__ is dict else found or ():
+            if element.__class__ is dict:
+                parent_of.append(number)
+                elements.append(element)
+            else:
+                unknown.add(f"{path}[]")
+    return parent_of, elements
+
+
+def _note_unknown(
+    rows: Iterable[dict[str, Any]], prefix: str, known: frozenset[str], unknown: set[str]
+) -> None:
+    """Collect names that the mapping neither uses nor ignores, also inside nested objects."""
+    rows = list(rows)
+    for name in set().union(*rows):
+        dotted = prefix + name
+        if is_known(dotted, known):
+            continue
+        if not has_known_parts(dotted, known):
+            unknown.add(dotted)
+            continue
+        nested = [row[name] for row in rows if name in row]
+        flat = [x for v in nested for x in (v if v.__class__ is list else [v])]
+        _note_unknown([x for x in flat if x.__class__ is dict], f"{dotted}.", known, unknown)

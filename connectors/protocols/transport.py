@@ -1,0 +1,250 @@
+"""Transport: the only place that opens a socket to a department.
+
+One `exchange` is one HTTP request inside the budget, with size cap and total deadline. Every
+exception of requests, urllib3 and ssl becomes one of ours, sorted by whether the request can have
+taken effect. No redirect is followed, no proxy or CA variable of the environment is obeyed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from connectors.budget import BudgetKeeper
+from connectors.clock import Clock
+from connectors.drafts import Answer, Draft
+from connectors.errors import CertificateInvalid
+from tongban.kernel.budgets import Budget
+from tongban.kernel.connections import Connection
+from tongban.kernel.errors import (
+    AnswerUnreadable,
+    ConfigInvalid,
+    CredentialsMissing,
+    DeliveryUnclear,
+    RetryLater,
+    SystemUnavailable,
+)
+
+_CHUNK_BYTES = 1 << 16
+_MEGABYTE = 1 << 20
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.NameResolutionError,
+)
+
+
+class LegacyTls(HTTPAdapter):
+    """Speaks TLS 1.0 and old ciphers, for servers whose YAML declares `tls: legacy`."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools with the weaker context; certificates are still verified."""
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+
+class Transport:
+    """HTTP to one system, inside its budget."""
+
+    def __init__(
+        self, system: str, connection: Connection, keeper: BudgetKeeper, clock: Clock
+    ) -> None:
+        self.system = system
+        self.keeper = keeper
+        self._clock = clock
+        self._connection = connection
+        self._opened: requests.Session | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """The system's budget."""
+        return self.keeper.budget
+
+    def _session(self) -> requests.Session:
+        """Make the session on the first call: opening a connector touches neither disk nor net."""
+        if self._opened is not None:
+            return self._opened
+        session = requests.Session()
+        session.trust_env = False
+        extra = self._connection.extra
+        session.verify = str(extra["ca_file"]) if extra.get("ca_file") else True
+        if extra.get("client_cert_file"):
+            key = extra.get("client_key_file")
+            certificate = str(extra["client_cert_file"])
+            session.cert = (certificate, str(key)) if key else certificate
+        size = max(self.budget.concurrent, 1)
+        adapter = LegacyTls if self.budget.tls == "legacy" else HTTPAdapter
+        session.mount("https://", adapter(pool_maxsize=size, max_retries=0))
+        session.mount("http://", HTTPAdapter(pool_maxsize=size, max_retries=0))
+        self._opened = session
+        return session
+
+    def exchange(self, draft: Draft) -> Answer:
+        """Send one request once and read its answer whole.
+
+        Raises:
+            OutsideBudget: Not allowed now; nothing was sent.
+            SystemUnavailable: No answer, and nothing was changed there.
+            DeliveryUnclear: The answer of a writing request was lost.
+            AnswerUnreadable: The answer is larger than allowed, or its compression is broken.
+            CertificateInvalid: The server's TLS certificate was refused.
+        """
+        with self.keeper.call() as seconds:
+            try:
+                answer = self._once(draft, self._clock.monotonic() + seconds, seconds)
+            except RetryLater:
+                self.keeper.failed()
+                raise
+        if answer.status < 500:  # noqa: PLR2004 - HTTP
+            self.keeper.succeeded()
+        else:
+            self.keeper.failed()
+        return answer
+
+    def _once(self, draft: Draft, deadline: float, seconds: float) -> Answer:
+        timeout = (
+            min(self.budget.connect_timeout_s, seconds),
+            min(self.budget.read_timeout_s, seconds),
+        )
+        try:
+            with self._session().request(
+                draft.method,
+                draft.target,
+                data=draft.body or None,
+                headers=draft.headers,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                body = b"".join(self._read(draft, response, deadline))
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, headers, body)
+        except requests.exceptions.RequestException as exc:
+            raise self._mapped(draft, exc) from exc
+        except urllib3.exceptions.HTTPError as exc:
+            raise self._mapped(draft, exc) from exc
+        except OSError as exc:  # a certificate or key file of the connection
+            raise CredentialsMissing(
+                f"{self.system}: a certificate or key file of the connection cannot be read; "
+                "check its path",
+                system=self.system,
+            ) from exc
+        except (UnicodeError, ValueError) as exc:
+            raise ConfigInvalid(
+                f"{self.system}: {draft.what} has a header or URL that HTTP cannot carry",
+                system=self.system,
+            ) from exc
+
+    def _read(self, draft: Draft, response: requests.Response, deadline: float) -> Iterator[bytes]:
+        limit = int(self.budget.max_answer_mb * _MEGABYTE)
+        declared = response.headers.get("Content-Length", "")
+        size = 0
+        if declared.isdigit() and int(declared) > limit:
+            size = int(declared)
+        else:
+            # read1 returns after one recv, so that a trickling answer meets its deadline
+            for chunk in iter(lambda: response.raw.read1(_CHUNK_BYTES, decode_content=True), b""):
+                size += len(chunk)
+                if size > limit:
+                    break
+                if self._clock.monotonic() > deadline:
+                    raise self._lost(draft, "the answer took longer than allowed")
+                yield chunk
+        if size > limit:
+            raise AnswerUnreadable(
+                f"{self.system}: {draft.what} answers with more than "
+                f"{self.budget.max_answer_mb:g} MB; ask smaller pages or raise max_answer_mb",
+                system=self.system,
+                size=size,
+            )
+
+    def _mapped(self, draft: Draft, exc: Exception) -> Exception:
+        """Sort a foreign exception by what the caller must do."""
+        chain = list(_causes(exc))
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+            return CertificateInvalid(
+                f"{self.system}: the server's TLS certificate was refused (expired, another host, "
+                "or an issuer that ca_file of the connection does not hold); nothing was sent",
+                system=self.system,
+            )
+        if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in chain):
+            return AnswerUnreadable(
+                f"{self.system}: {draft.what} answers with broken compression", system=self.system
+            )
+        if _invalid_address(exc):
+            return ConfigInvalid(
+                f"{self.system}: the address of the connection is no http(s) URL; correct base_url",
+                system=self.system,
+            )
+        not_sent = any(isinstance(cause, (*_NOT_SENT, ssl.SSLError)) for cause in chain)
+        reason = _reason(exc, chain)
+        return self._unavailable(draft, reason) if not_sent else self._lost(draft, reason)
+
+    def _unavailable(self, draft: Draft, reason: str) -> SystemUnavailable:
+        return SystemUnavailable(
+            f"{self.system}: {draft.what}: {reason}; nothing was written, try again later",
+            system=self.system,
+        )
+
+    def _lost(self, draft: Draft, reason: str) -> RetryLater:
+        if not draft.writes:
+            return self._unavailable(draft, reason)
+        return DeliveryUnclear(
+            f"{self.system}: {draft.what}: {reason} after the request was sent; it may have taken "
+            "effect, send again with the same keys",
+            system=self.system,
+        )
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """Walk causes, contexts and the reasons that urllib3 wraps."""
+    seen: set[int] = set()
+    waiting: list[Any] = [exc]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        reason = getattr(cause, "reason", None)
+        waiting += [cause.__cause__, cause.__context__, reason, *cause.args]
+
+
+def _invalid_address(exc: Exception) -> bool:
+    kinds = (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+        urllib3.exceptions.LocationValueError,
+    )
+    return isinstance(exc, kinds)
+
+
+def _reason(exc: Exception, chain: list[BaseException]) -> str:
+    """Say in our words what happened; foreign texts may quote a URL with its query."""
+    if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in chain):
+        return "the host name is unknown"
+    if isinstance(exc, requests.exceptions.ConnectTimeout):
+        return "no connection within the connect timeout"
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in chain):
+        return "the host refuses the connection"
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
+        return "the TLS handshake failed"
+    if isinstance(exc, requests.exceptions.Timeout) or any(
+        isinstance(cause, urllib3.exceptions.ReadTimeoutError) for cause in chain
+    ):
+        return "no answer within the read timeout"
+    return "the connection broke"

@@ -1,0 +1,168 @@
+"""WSDL: understand a pinned description and build requests that obey it.
+
+zeep reads the file from disk once, never from a department and never from the network; its digest
+must be the one in the system's YAML. Only requests go through zeep: answers are read by our own
+hardened parser. The service's address comes from the connection, not from the WSDL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
+from tongban.kernel.interfaces import Soap
+from tongban.kernel.yamlfile import suggestion
+
+ENVELOPES = {
+    "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
+    "1.2": "http://www.w3.org/2003/05/soap-envelope",
+}
+
+
+def check_pinned(path: Path, soap: Soap, system: str) -> None:
+    """Compare a WSDL file's digest with the pinned one.
+
+    Raises:
+        InterfaceChanged: It differs or the file is missing; no call may be made.
+    """
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise InterfaceChanged(
+            f"{system}: connectors/wsdl/{soap.wsdl} cannot be read; restore the pinned file",
+            system=system,
+        ) from None
+    if found != soap.sha256:
+        raise InterfaceChanged(
+            f"{system}: connectors/wsdl/{soap.wsdl} has the digest {found[:12]}…, the system's "
+            f"YAML pins {soap.sha256[:12]}…; no call was made, compare the interface and pin anew",
+            system=system,
+            expected=soap.sha256,
+            found=found,
+        )
+
+
+class Description:
+    """One binding of a WSDL, read when it is first needed."""
+
+    def __init__(self, path: Path, soap: Soap, system: str) -> None:
+        self._path = path
+        self._soap = soap
+        self._system = system
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    def _service(self) -> tuple[Any, Any]:
+        """Load the client and the service proxy once.
+
+        Raises:
+            InterfaceChanged: The WSDL has no such service, or cannot be understood.
+        """
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> tuple[Any, Any]:
+        import zeep
+        import zeep.exceptions
+
+        check_pinned(self._path, self._soap, self._system)
+        settings = zeep.Settings(
+            strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
+        )
+        transport = _disk_only(self._path.parent)
+        try:
+            client = zeep.Client(
+                self._path.resolve().as_uri(), settings=settings, transport=transport
+            )
+            service = client.bind(self._soap.service, self._soap.port)
+        except InterfaceChanged:
+            raise
+        except (zeep.exceptions.Error, etree.LxmlError, ValueError, KeyError, OSError) as exc:
+            raise InterfaceChanged(
+                f"{self._system}: connectors/wsdl/{self._soap.wsdl} cannot be understood "
+                f"({type(exc).__name__}); pin a valid WSDL",
+                system=self._system,
+            ) from exc
+        return client, service
+
+    def operation(self, name: str) -> Any:
+        """Give one operation of the binding.
+
+        Raises:
+            InterfaceChanged: The WSDL has no such operation.
+        """
+        _, service = self._service()
+        operations: Mapping[str, Any] = service._binding._operations  # noqa: SLF001 - zeep has no public list
+        if name not in operations:
+            raise InterfaceChanged(
+                f'{self._system}: connectors/wsdl/{self._soap.wsdl} has no operation "{name}"'
+                f"{suggestion(name, operations)}",
+                system=self._system,
+            )
+        return operations[name]
+
+    def action(self, name: str) -> str:
+        """Give the SOAPAction of an operation."""
+        return str(self.operation(name).soapaction or "")
+
+    def envelope(self, name: str, message: dict[str, Any]) -> etree._Element:
+        """Build the envelope of a request, checked against the WSDL's types.
+
+        Raises:
+            ConfigInvalid: The declared message does not fit the operation.
+        """
+        import zeep.exceptions
+
+        self.operation(name)
+        client, service = self._service()
+        try:
+            envelope: etree._Element = client.create_message(service, name, **message)
+        except (zeep.exceptions.Error, TypeError, ValueError, AttributeError, KeyError) as exc:
+            raise ConfigInvalid(
+                f"{self._system}: the message declared for {name} does not fit the WSDL "
+                f"({_place(exc)}); correct the call or the push mapping",
+                system=self._system,
+                operation=name,
+            ) from exc
+        return envelope
+
+
+def _place(exc: Exception) -> str:
+    """Name the element that does not fit; foreign texts may hold values, paths do not."""
+    path = getattr(exc, "path", None)
+    kind = type(exc).__name__
+    return f"{kind} at {'.'.join(str(p) for p in path)}" if path else kind
+
+
+def _disk_only(folder: Path) -> Any:
+    """Give a zeep transport that reads files below one folder and nothing else."""
+    from zeep.transports import Transport
+
+    class DiskOnly(Transport):  # type: ignore[misc] # zeep is untyped
+        def __init__(self) -> None:
+            super().__init__(cache=None)
+
+        def load(self, url: str) -> bytes:
+            """Read a pinned file.
+
+            Raises:
+                InterfaceChanged: Anything outside of the pinned folder.
+            """
+            path = Path(url.removeprefix("file://")).resolve()
+            if not url.startswith(("file://", "/")) or not path.is_relative_to(folder.resolve()):
+                raise InterfaceChanged(
+                    f"connectors/wsdl/: a WSDL imports {url!r}, which is not pinned beside it; "
+                    "nothing is fetched, pin the file",
+                    url=url,
+                )
+            return path.read_bytes()
+
+    return DiskOnly()

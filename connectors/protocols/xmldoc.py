@@ -1,0 +1,260 @@
+"""XML answers: hardened parse in the declared charset, read into text columns.
+
+No DTD, no entity, no network, no huge node; the charset is the one that the system's YAML
+declares, whatever the XML declaration claims, and a byte that does not fit it refuses the answer.
+Names are local names: departments change prefixes and namespaces more often than they should.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
+
+from lxml import etree
+
+from connectors.documents import assemble, has_known_parts, is_known
+from tongban.kernel.errors import AnswerUnreadable
+from tongban.kernel.records import Decoded, RecordShape
+
+Element = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
+Column = list[str | None]
+Picker = Callable[[list[str | None]], tuple[str | None, ...]]
+
+PRINT_BYTES = 12
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
+_FIRST_ELEMENT = re.compile(rb"<[A-Za-z_\x80-\xff]")
+_HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.DOTALL | re.IGNORECASE)
+
+
+def to_utf8(body: bytes, charset: str, where: str) -> bytes:
+    """Decode strictly in the declared charset and give UTF-8 without a byte order mark.
+
+    Raises:
+        AnswerUnreadable: A byte does not fit the charset.
+    """
+    name = codecs.lookup(charset).name
+    try:
+        text = body.decode("utf-8-sig" if name == "utf-8" else name)
+    except UnicodeDecodeError as exc:
+        raise AnswerUnreadable(
+            f"{where}: the answer is not {charset} at byte {exc.start}; correct `charset` in the "
+            "system's YAML or ask the department",
+            charset=charset,
+            at=exc.start,
+        ) from None
+    return text.encode() if name != "utf-8" else body.removeprefix(codecs.BOM_UTF8)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Tell whether a body is a web page, such as a maintenance notice."""
+    return _HTML.match(body[:2048]) is not None
+
+
+def parse_xml(body: bytes, where: str) -> XmlDocument:
+    """Parse UTF-8 bytes as hardened XML.
+
+    Raises:
+        AnswerUnreadable: Not well-formed, with a DTD, too deep or with a huge node.
+    """
+    first = _FIRST_ELEMENT.search(body)
+    if b"<!DOCTYPE" in body[: first.start() if first else None]:
+        raise AnswerUnreadable(
+            f"{where}: the answer has a DTD, which is never read; the source must leave it out"
+        )
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(_DECLARATION.sub(b"", body, count=1), parser)
+    except etree.XMLSyntaxError as exc:
+        line, column = exc.position
+        raise AnswerUnreadable(
+            f"{where}: the answer is no well-formed XML at line {line}, column {column}; its "
+            "digest is kept"
+        ) from None
+    except ValueError as exc:
+        raise AnswerUnreadable(f"{where}: the answer is empty or no XML") from exc
+    return XmlDocument(root, where)
+
+
+def local(tag: object) -> str:
+    """Give the name without its namespace."""
+    return str(tag).rpartition("}")[2]
+
+
+class XmlDocument:
+    """An element and what is below it."""
+
+    def __init__(self, element: Element, where: str) -> None:
+        self.element = element
+        self._where = where
+
+    def _find(self, path: str) -> Element | None:
+        found: Element | None = self.element
+        for name in path.split(".") if path else ():
+            found = next((child for child in found if local(child.tag) == name), None)
+            if found is None:
+                return None
+        return found
+
+    def text(self, path: str) -> str | None:
+        """Give an element's text or, for `@name`, an attribute."""
+        head, _, last = path.rpartition(".")
+        if last.startswith("@"):
+            owner = self._find(head)
+            return None if owner is None else _attribute(owner, last[1:])
+        found = self._find(path)
+        return None if found is None else _text(found)
+
+    def part(self, path: str) -> XmlDocument | None:
+        """Give an inner element as a document."""
+        found = self._find(path)
+        return None if found is None else XmlDocument(found, self._where)
+
+    def elements(self, path: str) -> list[Element]:
+        """Give all elements at a path: the last name may repeat, also in repeated parents."""
+        found = [self.element]
+        for name in path.split(".") if path else ():
+            found = [child for parent in found for child in parent if local(child.tag) == name]
+        return found
+
+    def items(self, path: str) -> list[XmlDocument]:
+        """Give each record as a document."""
+        return [XmlDocument(element, self._where) for element in self.elements(path)]
+
+    def count(self, path: str) -> int:
+        """Count the records."""
+        return len(self.elements(path))
+
+    def prints(self, path: str, skip: frozenset[str]) -> list[bytes]:
+        """Fingerprint each record by names and texts."""
+        return [_fingerprint(element, skip) for element in self.elements(path)]
+
+    def columns(self, path: str, shape: RecordShape, *, whole: bool) -> Decoded:
+        """Read the records into text columns; see `Document.columns`."""
+        return _columns(self.elements(path), shape, whole=whole)
+
+
+def _text(element: Element) -> str | None:
+    if len(element):
+        return "".join(str(piece) for piece in element.itertext())
+    if element.text is None and element.get(_NIL) not in {"true", "1"}:
+        return ""
+    return element.text
+
+
+def _attribute(element: Element, name: str) -> str | None:
+    return next((str(v) for k, v in element.attrib.items() if local(k) == name), None)
+
+
+def _fingerprint(element: Element, skip: frozenset[str]) -> bytes:
+    digest = hashlib.blake2b(digest_size=PRINT_BYTES)
+    for child in element.iter():
+        name = local(child.tag)
+        if name not in skip:
+            digest.update(f"{name}\0{child.text or ''}\0".encode())
+    return digest.digest()
+
+
+def _columns(records: Sequence[Element], shape: RecordShape, *, whole: bool) -> Decoded:
+    """Split wanted fields into parents' and children's, and build both sets of columns."""
+    unknown: set[str] = set()
+    prefix = f"{shape.explode}." if shape.explode else None
+    inner = [f for f in shape.fields if prefix and f.startswith(prefix)]
+    outer = [f for f in shape.fields if f not in inner]
+    known = shape.known | {shape.explode} if shape.explode else shape.known
+    report = known if whole or not shape.explode else None
+    parents = _read(records, outer, "", report, unknown)
+    children: dict[str, Column] = {}
+    parent_of: list[int] | None = None
+    if shape.explode and prefix:
+        lists = [XmlDocument(record, "").elements(shape.explode) for record in records]
+        parent_of = [number for number, found in enumerate(lists) for _ in found]
+        elements = list(chain.from_iterable(lists))
+        names = [name[len(prefix) :] for name in inner]
+        children = _read(elements, names, prefix, shape.known, unknown)
+    return Decoded(assemble(shape, parents, children, parent_of), frozenset(unknown))
+
+
+def _read(
+    records: Sequence[Element],
+    names: Sequence[str],
+    prefix: str,
+    known: frozenset[str] | None,
+    unknown: set[str],
+) -> dict[str, Column]:
+    """Read fields of equal elements; flat ones in one walk, nested and attributes one by one."""
+    flat = [name for name in names if "." not in name and not name.startswith("@")]
+    columns, shapes = _read_flat(records, flat)
+    for name in names:
+        if name not in columns:
+            columns[name] = [XmlDocument(record, "").text(name) for record in records]
+    for tags in shapes:
+        locals_ = [local(tag) for tag in tags]
+        unknown |= {f"{prefix}{n}[]" for n in flat if locals_.count(n) > 1}
+    if known is not None:
+        seen = {local(tag) for tags in shapes for tag in tags}
+        _note_unknown(records, seen, prefix, known, unknown)
+    return {prefix + name: column for name, column in columns.items()}
+
+
+def _read_flat(
+    records: Iterable[Element], names: Sequence[str]
+) -> tuple[dict[str, Column], set[tuple[str, ...]]]:
+    """Read leaf children: one plan per sequence of tags, texts picked by position."""
+    plans: dict[tuple[str, ...], Picker] = {}
+    rows: list[tuple[str | None, ...]] = []
+    last_tags: list[str] = []
+    pick = _plan((), names)
+    for record in records:
+        children = list(record)
+        tags: list[str] = [child.tag for child in children]
+        if tags != last_tags or not plans:
+            shape = tuple(tags)
+            pick = plans.get(shape) or plans.setdefault(shape, _plan(shape, names))
+            last_tags = tags
+        texts = [child.text for child in children]
+        texts.append(None)
+        rows.append(pick(texts))
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+    return dict(zip(names, columns, strict=True)), set(plans)
+
+
+def _plan(tags: Sequence[str], names: Sequence[str]) -> Picker:
+    """Make what picks the wanted texts by position; position -1 is the null at the end."""
+    places = {local(tag): at for at, tag in reversed(list(enumerate(tags)))}
+    wanted = [places.get(name, -1) for name in names]
+    if len(wanted) > 1:
+        return itemgetter(*wanted)
+    return lambda texts: tuple(texts[at] for at in wanted)
+
+
+def _note_unknown(
+    records: Iterable[Element],
+    seen: Iterable[str],
+    prefix: str,
+    known: frozenset[str],
+    unknown: set[str],
+) -> None:
+    """Collect names that the mapping neither uses nor ignores, also inside nested elements."""
+    for name in seen:
+        dotted = prefix + name
+        if is_known(dotted, known):
+            continue
+        if not has_known_parts(dotted, known):
+            unknown.add(dotted)
+            continue
+        nested = [child for record in records for child in record if local(child.tag) == name]
+        below = {local(inner.tag) for child in nested for inner in child}
+        _note_unknown(nested, below, f"{dotted}.", known, unknown)
