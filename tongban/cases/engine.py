@@ -25,6 +25,19 @@ from tongban.store.engine import transaction
 
 TELL_AT_ONCE = 5000
 
+_UNTOLD = """
+SELECT c.*, a.applicant_name, a.applicant_id_type, a.applicant_id_no, a.channel,
+       i.organ_credit_code, i.organ_name
+  FROM cases.gov_case AS c
+  JOIN data.{online_application} AS a ON a.record_id = c.application_id
+  LEFT JOIN LATERAL (
+      SELECT organ_credit_code, organ_name FROM data.{service_item} AS s
+       WHERE s.item_code = c.item_code ORDER BY item_version DESC LIMIT 1) AS i ON true
+ WHERE NOT c.is_told
+ ORDER BY c.accept_no
+ LIMIT :limit
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
@@ -50,21 +63,23 @@ class Telling:
 
     Attributes:
         marks: (accept_no, changed_at) of each, for `mark_told`.
-        applications: record ids of the online applications, in the order of `cases`.
-        cases: One row per case with the columns of cases.gov_case.
+        cases: One row per case: the columns of cases.gov_case, the applicant as sealed in
+            online_application, and the organ of the service item.
     """
 
     marks: list[tuple[str, datetime]]
     cases: pl.DataFrame
 
 
-def untold(engine: Engine, *, limit: int = TELL_AT_ONCE) -> Iterator[Telling]:
+def untold(
+    engine: Engine, contracts: dict[str, Contract], *, limit: int = TELL_AT_ONCE
+) -> Iterator[Telling]:
     """Cases that changed since they were last told, in batches; call `mark_told` for each."""
     sql = text(
-        "SELECT accept_no, application_no, application_id::text AS application_id, item_code,"
-        " item_name, unit_no, state, applied_at, accepted_at, promised_on, contract_no,"
-        " contract_at, ticket_no, paid_at, business_no, certificate_no, registered_at, changed_at"
-        " FROM cases.gov_case WHERE NOT is_told ORDER BY accept_no LIMIT :limit"
+        _UNTOLD.format(
+            online_application=contracts["online_application"].table,
+            service_item=contracts["service_item"].table,
+        )
     )
     while True:
         with transaction(engine) as conn:
@@ -72,6 +87,8 @@ def untold(engine: Engine, *, limit: int = TELL_AT_ONCE) -> Iterator[Telling]:
         if not rows:
             return
         marks = [(row["accept_no"], row["changed_at"]) for row in rows]
+        for row in rows:
+            row["application_id"] = row["application_id"].bytes
         yield Telling(marks=marks, cases=pl.DataFrame(rows, infer_schema_length=None))
 
 

@@ -6,13 +6,14 @@ added up inside the chunks' transactions; the database refuses to finish one tha
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from tongban.kernel.errors import Fatal
-from tongban.kernel.records import Window
+from tongban.kernel.records import BEIJING, Window
 from tongban.store.engine import transaction
 
 _BEGIN = text("""
@@ -106,6 +107,33 @@ def fail_transfer(
     facts = {"transfer_id": transfer_id, "state": state, "code": code, "message": message}
     with transaction(engine) as conn:
         conn.execute(_FAIL, facts)
+
+
+_INTERRUPTED = text("""
+    SELECT transfer_id, window_since, window_until
+      FROM hub.transfer AS t
+     WHERE system = :system AND dataset = :dataset AND direction = 'pull' AND parent_id IS NULL
+       AND landed_at IS NULL AND window_until IS NOT NULL
+       AND (state = 'pulling' OR (state = 'failed' AND error_code LIKE 'retry.%'))
+       AND started_at > now() - :patience
+       AND NOT EXISTS (SELECT 1 FROM hub.transfer AS later
+                        WHERE later.system = t.system AND later.dataset = t.dataset
+                          AND later.direction = 'pull' AND later.landed_at > t.started_at)
+     ORDER BY started_at DESC LIMIT 1
+""")
+PATIENCE = timedelta(hours=20)
+"""How long an interrupted pull is continued; older ones are asked anew, since pages age."""
+
+
+def interrupted_pull(engine: Engine, system: str, dataset: str) -> tuple[UUID, Window] | None:
+    """The newest pull that was cut off before all its pages were landed, to go on with."""
+    facts = {"system": system, "dataset": dataset, "patience": PATIENCE}
+    with transaction(engine) as conn:
+        row = conn.execute(_INTERRUPTED, facts).first()
+    if row is None:
+        return None
+    since = row.window_since.astimezone(BEIJING) if row.window_since else None
+    return row.transfer_id, Window(since=since, until=row.window_until.astimezone(BEIJING))
 
 
 def read_transfer(engine: Engine, transfer_id: UUID) -> RowMapping:

@@ -1,0 +1,107 @@
+"""The hub: everything that the six verbs need, opened once per process or task.
+
+Opening reads files and makes objects; the first connection to PostgreSQL is made by the
+migration check, the first socket to a department by the first call of a connector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tongban.kernel.catalog import Catalog, load_catalog
+from tongban.kernel.connections import Connections, Resolver
+from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.settings import Settings, load_settings
+from tongban.protect import KeyRing
+from tongban.pull import LandingStore
+from tongban.store.engine import open_engine
+from tongban.store.migrate import migrate
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from connectors import Connector
+
+
+@dataclass(frozen=True)
+class Hub:
+    """One opened hub; close it, or use it as a context manager."""
+
+    settings: Settings
+    catalog: Catalog
+    engine: Engine
+    keyring: KeyRing
+    landing: LandingStore
+    connections: Connections
+
+    def connector(self, system: str) -> Connector:
+        """A connector to a system; opens no socket before its first call."""
+        from connectors import open_connector
+
+        declared = self.catalog.system(system)
+        connection = self.connections.get(declared.connection)
+        return open_connector(declared, connection, self.settings.root)
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = None) -> Hub:
+    """Open the hub of an installation and bring its database to the newest schema.
+
+    Args:
+        settings: Where everything lies; from the environment when not given.
+        resolver: First place to look for connections (Airflow's, inside tasks).
+
+    Raises:
+        ConfigInvalid: No database URL, or a contract that the stored tables contradict.
+        DatabaseUnavailable: PostgreSQL did not answer.
+    """
+    found = settings or load_settings()
+    if found.database_url is None:
+        raise ConfigInvalid(
+            "no database: TONGBAN_DATABASE_URL is not set and the local stack is not running; "
+            "start it with `bin/tongban up`"
+        )
+    catalog = load_catalog(found.root)
+    engine = open_engine(found.database_url)
+    _migrate_once(found.database_url, engine, catalog)
+    keyring = KeyRing.open(found.keys_dir)
+    return Hub(
+        settings=found,
+        catalog=catalog,
+        engine=engine,
+        keyring=keyring,
+        landing=LandingStore(found.landing_url, seal=keyring.seal, unseal=keyring.open_envelope),
+        connections=Connections(found.connections_dir, resolver),
+    )
+
+
+def _migrate_once(url: str, engine: Engine, catalog: Catalog) -> None:
+    """Check the schema once per process; every task is a process of its own."""
+    digests = tuple(catalog.contract(name).digest for name in catalog.datasets)
+    if (url, digests) in _migrated():
+        return
+    migrate(engine, catalog.contracts().values())
+    _migrated().add((url, digests))
+
+
+@cache
+def _migrated() -> set[tuple[str, tuple[str, ...]]]:
+    """Databases that this process has migrated, with the contracts it did it for."""
+    return set()

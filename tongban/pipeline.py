@@ -1,0 +1,310 @@
+"""The pipeline: the six verbs in a row. Read this file first.
+
+    pull       a connector's pages, as received, into the landing           (network)
+    load       landing → decode → normalize → validate → protect → store    (CPU, one transaction
+                                                                             per chunk)
+    push       outbox → open → map → send → receipt                          (network)
+
+`pull` and `load` are separate, since a department may be reached only at night and a load must be
+repeatable without it. Both may be killed at any point and started again: a pull goes on after its
+last landed page, a load skips the chunks that are committed. `transfer` does both for the command
+line. Each row ends in exactly one place, and each transfer's counts balance:
+read = new + changed + same + quarantined + duplicate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+
+from tongban.evidence import append
+from tongban.hub import Hub, open_hub
+from tongban.kernel.catalog import HUB
+from tongban.kernel.errors import BatchRefused, TongbanError
+from tongban.kernel.records import BEIJING, Window
+from tongban.outcomes import Landed, Loaded, Pushed
+from tongban.pull import Landing, fetch_window, next_window
+from tongban.push import deliver
+from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
+from tongban.store import cursors, transfers
+from tongban.store.leases import Lease, release_lease, take_lease
+from tongban.store.load import ChunkOutcome, LoadChunk, write_chunk
+from tongban.validate import compile_contract
+
+if TYPE_CHECKING:
+    import polars as pl
+    from sqlalchemy import Connection
+
+    from tongban.kernel.catalog import PullRoute
+    from tongban.kernel.contracts import Contract
+
+__all__ = [
+    "Hub",
+    "Landed",
+    "Loaded",
+    "Pushed",
+    "ingest",
+    "load",
+    "open_hub",
+    "pull",
+    "push",
+    "transfer",
+]
+
+
+def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
+    """Land every page of the next window (or of a given one) of a dataset.
+
+    An interrupted pull of the same dataset is continued after its last landed page. Datasets that
+    share the pages get a transfer of their own, to be loaded from the same landing.
+
+    Raises:
+        RetryLater: The source paused, or is outside its budget; landed pages stay.
+        Fatal: The source's answer cannot be used; landed pages stay for evidence.
+    """
+    route = hub.catalog.pull_route(dataset)
+    connector = hub.connector(route.system)
+    started = time.monotonic()
+    try:
+        landing_id, asked = _open_window(hub, route, window)
+        landing = hub.landing.landing(route.system, route.dataset, str(landing_id))
+        try:
+            manifest = fetch_window(connector, landing, asked)
+        except TongbanError as exc:
+            transfers.fail_transfer(hub.engine, landing_id, code=exc.code, message=str(exc))
+            raise
+    finally:
+        connector.close()
+    facts: dict[str, Any] = {
+        "pages": len(manifest.pages),
+        "declared_rows": manifest.declared_total,
+        "landing": f"{route.system}/{route.dataset}/{landing_id}",
+    }
+    for child in route.datasets[:-1]:
+        child_id = _transfer_id(landing_id, child)
+        transfers.begin_transfer(
+            hub.engine,
+            route.system,
+            child,
+            window=asked,
+            contract_version=hub.catalog.contract(child).version,
+            parent_id=landing_id,
+            transfer_id=child_id,
+        )
+        transfers.landed(hub.engine, child_id, **{**facts, "declared_rows": None})
+    work_ms = int((time.monotonic() - started) * 1000)
+    transfers.landed(hub.engine, landing_id, **facts, work_ms=work_ms)
+    return Landed(
+        landing_id=str(landing_id),
+        system=route.system,
+        dataset=route.dataset,
+        datasets=route.datasets,
+        pages=len(manifest.pages),
+        declared_total=manifest.declared_total,
+    )
+
+
+def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
+    """Decode, normalize, validate, protect and store one dataset of a complete landing.
+
+    Running it again, also after a kill at any point, has no second effect.
+
+    Raises:
+        BatchRefused: The contract's dirty limit is passed.
+        LeaseHeld: Another landing of this dataset is being loaded right now.
+    """
+    route = hub.catalog.pull_route(dataset)
+    transfer_id = _transfer_id(UUID(landing_id), dataset, main=route.dataset)
+    landing = hub.landing.landing(route.system, route.dataset, landing_id)
+    plan = compile_dataset(hub.catalog, route.system, dataset)
+    children = (
+        [child_of(plan, compile_dataset(hub.catalog, route.system, n)) for n in route.datasets[:-1]]
+        if dataset == route.dataset
+        else []
+    )
+    connector = hub.connector(route.system)
+    lease = take_lease(hub.engine, route.system, dataset, holder=f"load {landing_id}")
+    try:
+        made = chunks(landing.pages(), plan, connector, hub.keyring, children=children)
+        cursor = _cursor_after(hub, route.system, dataset, landing)
+        _write(hub, ahead(made), plan.contract, transfer_id, lease, cursor)
+    except TongbanError as exc:
+        transfers.fail_transfer(
+            hub.engine,
+            transfer_id,
+            code=exc.code,
+            message=str(exc),
+            state="refused" if isinstance(exc, BatchRefused) else "failed",
+        )
+        raise
+    finally:
+        connector.close()
+        release_lease(hub.engine, lease)
+    return _loaded(hub, transfer_id)
+
+
+def push(hub: Hub, target: str, dataset: str, *, limit: int | None = None) -> Pushed:
+    """Send what waits in the outbox for one target and dataset, and record each receipt.
+
+    Raises:
+        RetryLater: The target paused or an answer was lost; unacknowledged rows go out again.
+        SystemRefused: The target refused a whole batch; its rows stay in the outbox.
+    """
+    route = hub.catalog.push_route(target, dataset)
+    connector = hub.connector(target)
+    try:
+        done = deliver(hub.engine, hub.keyring, hub.catalog, route, connector, limit=limit)
+    finally:
+        connector.close()
+    return Pushed(
+        sent=done.sent,
+        accepted=done.accepted,
+        duplicate=done.duplicate,
+        rejected=done.rejected,
+        waiting=done.waiting,
+    )
+
+
+def transfer(hub: Hub, dataset: str, *, window: Window | None = None) -> list[Loaded]:
+    """Pull a window and load all datasets inside its pages, children first."""
+    landed = pull(hub, dataset, window=window)
+    return [load(hub, landed.landing_id, name) for name in landed.datasets]
+
+
+def ingest(hub: Hub, dataset: str, frame: pl.DataFrame) -> Loaded:
+    """Store rows that the hub itself made (cases), under their contract like anybody's rows.
+
+    Args:
+        hub: An open hub.
+        dataset: A dataset whose owner is the hub.
+        frame: The contract's columns in the contract's types.
+    """
+    contract = hub.catalog.contract(dataset)
+    plan = compile_contract(contract, hub.catalog.codes)
+    transfer_id = transfers.begin_transfer(
+        hub.engine, HUB, dataset, contract_version=contract.version
+    )
+    lease = take_lease(hub.engine, HUB, dataset, holder=f"ingest {transfer_id}")
+    try:
+        chunk = rows_chunk(frame, contract, plan, hub.keyring)
+        _write(hub, [chunk], contract, transfer_id, lease, None)
+    finally:
+        release_lease(hub.engine, lease)
+    return _loaded(hub, transfer_id)
+
+
+def _open_window(hub: Hub, route: PullRoute, window: Window | None) -> tuple[UUID, Window]:
+    """The interrupted pull to go on with, or a new transfer of the next window."""
+    if window is None:
+        interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset)
+        if interrupted is not None:
+            return interrupted
+        rule = hub.catalog.system(route.system).window_rule(route.dataset)
+        window = next_window(
+            _oldest_cursor(hub, route),
+            datetime.now(BEIJING),
+            overlap=timedelta(seconds=rule.overlap_s),
+            longest=None,  # the connector asks a long window in pieces
+        )
+    landing_id = transfers.begin_transfer(
+        hub.engine,
+        route.system,
+        route.dataset,
+        window=window,
+        contract_version=hub.catalog.contract(route.dataset).version,
+    )
+    return landing_id, window
+
+
+def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:
+    """The oldest cursor of all datasets in the pages, so that none of them misses a window."""
+    found = [cursors.read_cursor(hub.engine, route.system, name) for name in route.datasets]
+    return None if any(cursor is None for cursor in found) else min(c for c in found if c)
+
+
+def _cursor_after(hub: Hub, system: str, dataset: str, landing: Landing) -> datetime | None:
+    """Where the cursor may move with this landing: never over a gap that was not read."""
+    manifest = landing.manifest()
+    cursor = cursors.read_cursor(hub.engine, system, dataset)
+    until = datetime.fromisoformat(manifest.until)
+    if manifest.since is None:
+        return until
+    reaches = cursor is not None and datetime.fromisoformat(manifest.since) <= cursor
+    return until if reaches else None
+
+
+def _transfer_id(landing_id: UUID, dataset: str, *, main: str | None = None) -> UUID:
+    """The landing's own id for its main dataset, one derived from it for each child."""
+    return landing_id if dataset == main else uuid5(landing_id, dataset)
+
+
+def _write(
+    hub: Hub,
+    made: Iterable[Chunk],
+    contract: Contract,
+    transfer_id: UUID,
+    lease: Lease,
+    cursor: datetime | None,
+) -> None:
+    """Write chunks in order, each in one transaction with its evidence."""
+    subscribers = hub.catalog.subscribers(contract.dataset)
+    for chunk in made:
+        write_chunk(
+            hub.engine,
+            LoadChunk(
+                contract=contract,
+                rows=chunk.rows,
+                quarantine=chunk.quarantine,
+                read=chunk.read,
+                transfer_id=transfer_id,
+                lease=lease,
+                chunk_no=chunk.number,
+                is_last=chunk.is_last,
+                cursor_until=cursor if chunk.is_last else None,
+                subscribers=subscribers,
+                findings=chunk.findings,
+                warnings=chunk.warnings,
+                work_ms=chunk.work_ms,
+            ),
+            evidence=_testify,
+        )
+
+
+def _testify(conn: Connection, outcome: ChunkOutcome) -> None:
+    """One entry of the evidence log for a committed chunk; the leaf covers its row digests."""
+    append(
+        conn,
+        "load",
+        {
+            "transfer": str(outcome.transfer_id),
+            "system": outcome.system,
+            "dataset": outcome.dataset,
+            "chunk": outcome.chunk_no,
+            "read": outcome.read,
+            "new": outcome.new,
+            "changed": outcome.changed,
+            "same": outcome.same,
+            "quarantined": outcome.quarantined,
+            "duplicate": outcome.duplicate,
+        },
+        outcome.root,
+    )
+
+
+def _loaded(hub: Hub, transfer_id: UUID) -> Loaded:
+    """The counts of a finished transfer, as the database has them."""
+    row = transfers.read_transfer(hub.engine, transfer_id)
+    return Loaded(
+        transfer_id=str(transfer_id),
+        dataset=row["dataset"],
+        read=row["read_rows"],
+        new=row["new_rows"],
+        changed=row["changed_rows"],
+        same=row["same_rows"],
+        quarantined=row["quarantined_rows"],
+        duplicate=row["duplicate_rows"],
+        contract_version=row["contract_version"] or "",
+    )
