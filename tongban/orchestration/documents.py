@@ -70,11 +70,12 @@ def _system_file(catalog: Catalog, system: str) -> Path:
 
 
 PULL_PAGE = """### {label} · {dataset}
-从**{system.title.zh}**（{system.department.name}）拉取，协议 {protocol}：先落地原始页，再转换、校验、加密、
-入库；每条记录只有一个去处：入库、隔离或重复。
+从**{system.title.zh}**（{system.department.name}）拉取，协议 {protocol}：先落地原始页，
+再转换、校验、加密、入库；每条记录只有一个去处：入库、隔离或重复。
 
 Pulled from **{system.title.en}** over {protocol}: pages land first, then they are normalized,
-validated, protected and stored. Every row ends in exactly one place: stored, quarantined or duplicate.
+validated, protected and stored. Every row ends in exactly one place: stored, quarantined or
+duplicate.
 
 {contracts}
 
@@ -86,8 +87,8 @@ validated, protected and stored. Every row ends in exactly one place: stored, qu
 PUSH_PAGE = """### {label} → {system.title.zh} · {dataset}
 数据集更新后，把待发队列送往**{system.title.zh}**，逐条记录回执；同一条记录重发不会重复生效。
 
-Sends the outbox to **{system.title.en}** over {protocol} whenever the dataset was updated, and keeps
-the receiver's answer for every record. Sending a record again has no second effect.
+Sends the outbox to **{system.title.en}** over {protocol} whenever the dataset was updated, and
+keeps the receiver's answer for every record. Sending a record again has no second effect.
 
 {contracts}
 
