@@ -1,12 +1,12 @@
 """Fixtures for every test: one embedded PostgreSQL per session, one fresh database per test.
 
 `postgres_server` starts on first use only, so that a run without a database never waits for it.
-`database_url` clones a migrated template, which takes some 30 ms.
+`database_url` clones a migrated template, which takes some 30 ms; it belongs to a role without
+special rights, as in the local stack.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
 import shutil
@@ -17,9 +17,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tongban.local import ports, postgres
+from tongban.local import databases, ports, postgres
+from tongban.store import migrate
 
 TEMPLATE = "hub_template"
+PASSWORD = "only-for-tests"
 # Tests end with the session: no crash to survive, no memory to waste beside other sessions.
 TEST_OPTIONS = {
     "fsync": "off",
@@ -47,43 +49,42 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def database_template(postgres_server: str) -> str:
     """Make the migrated database that every test clones, once; gives its name."""
-    execute(postgres_server, f'CREATE DATABASE "{TEMPLATE}"')
-    if importlib.util.find_spec("tongban.store") and importlib.util.find_spec(
-        "tongban.store.migrate"
-    ):
-        migrate = importlib.import_module("tongban.store.migrate")
-        migrate.upgrade(database_in(postgres_server, TEMPLATE))
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        databases.ensure_role(connection, databases.HUB, PASSWORD, creates_roles=True)
+        databases.ensure_database(connection, TEMPLATE, owner=databases.HUB)
+    migrate.upgrade(database_in(postgres_server, TEMPLATE))
     return TEMPLATE
 
 
 @pytest.fixture
 def database_url(postgres_server: str, database_template: str) -> Iterator[str]:
-    """Give a fresh migrated database; it is dropped after the test."""
-    name = f"test_{next(_numbers)}"
-    execute(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{database_template}"')
-    try:
-        yield database_in(postgres_server, name)
-    finally:
-        execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    """Give a fresh migrated database of the role `hub`, which is no superuser."""
+    yield from fresh_database(postgres_server, f"TEMPLATE {database_template}")
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: str) -> Iterator[str]:
+def empty_database_url(postgres_server: str, database_template: str) -> Iterator[str]:  # noqa: ARG001 - makes the role
     """Give a fresh database with nothing in it, for tests of the migrations themselves."""
-    name = f"empty_{next(_numbers)}"
-    execute(postgres_server, f'CREATE DATABASE "{name}"')
+    yield from fresh_database(postgres_server, "")
+
+
+def fresh_database(server_url: str, origin: str) -> Iterator[str]:
+    """Make a database for one test and drop it afterwards, whoever is still connected."""
+    name = f"test_{next(_numbers)}"
+    execute(server_url, f"CREATE DATABASE {name} OWNER {databases.HUB} {origin}")
     try:
-        yield database_in(postgres_server, name)
+        yield database_in(server_url, name)
     finally:
-        execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def database_in(server_url: str, name: str) -> str:
-    """Give the URL of another database on the same server."""
-    return server_url.rsplit("/", 1)[0] + "/" + name
+    """Give the URL of a database on the server, as the role `hub`."""
+    place = server_url.partition("@")[2].partition("/")[0]
+    return f"postgresql://{databases.HUB}:{PASSWORD}@{place}/{name}"
 
 
 def execute(server_url: str, statement: str) -> None:
-    """Run one statement outside any transaction."""
+    """Run one statement as the superuser, outside any transaction."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(statement.encode())

@@ -32,6 +32,7 @@ COMPONENTS = ("scheduler", "api-server", "dag-processor", "triggerer")
 ROLES = {"admin": "admin", "operator": "op", "auditor": "viewer"}
 START_TIMEOUT_S = 180.0
 STOP_GRACE_S = 15.0
+STOP_INSIST_S = 4.0  # a running task ends within this time, or is retried at the next start
 TASKS_PER_PROCESSOR = 2  # a pull waits for its department, a load for the processor
 
 # Read by Airflow itself at the start of each process. Great Expectations alone takes 5 s and
@@ -188,7 +189,8 @@ def start(settings: Settings, processes: Processes, urls: DatabaseUrls) -> None:
 
 def stop(processes: Processes) -> list[str]:
     """Stop the four processes; running tasks are ended and will be retried."""
-    return processes.stop([service_name(name) for name in COMPONENTS], grace_s=STOP_GRACE_S)
+    names = [service_name(component) for component in COMPONENTS]
+    return processes.stop(names, grace_s=STOP_GRACE_S, insist_s=STOP_INSIST_S)
 
 
 def _configuration(settings: Settings) -> dict[str, str]:

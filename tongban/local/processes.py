@@ -130,8 +130,15 @@ class Processes:
             return " | ".join(kept[-lines:])
         return "(no log)"
 
-    def stop(self, names: Iterable[str], *, grace_s: float = 20.0) -> list[str]:
+    def stop(
+        self, names: Iterable[str], *, grace_s: float = 20.0, insist_s: float | None = None
+    ) -> list[str]:
         """End services together: SIGTERM, then SIGKILL for what is left after `grace_s`.
+
+        Args:
+            names: Services to end; those that do not run are passed over.
+            grace_s: How long they may take.
+            insist_s: When to send SIGTERM again, which Airflow understands as "do not wait".
 
         Returns:
             Names that were running.
@@ -139,10 +146,12 @@ class Processes:
         wanted = list(names)
         leaders = {name: found for name in wanted if (found := self.find(name)) is not None}
         family = {child.pid: child for found in leaders.values() for child in _descendants(found)}
-        for process in leaders.values():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGTERM)
-        psutil.wait_procs(list(leaders.values()), timeout=grace_s)
+        alive = list(leaders.values())
+        for pause_s in (grace_s,) if insist_s is None else (insist_s, grace_s - insist_s):
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGTERM)
+            _, alive = psutil.wait_procs(alive, timeout=pause_s)
         self._end_hard([*leaders.values(), *family.values(), *self._leftovers(set(wanted))])
         _children[:] = [child for child in _children if child.poll() is None]
         for name in wanted:
