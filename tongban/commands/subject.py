@@ -1,0 +1,77 @@
+"""Commands of the single window: where a number is known, and where a case stands."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from tongban.commands.opening import console, local_hub, print_json
+from tongban.kernel.errors import ConfigInvalid
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def subject(
+    number: Annotated[str, typer.Argument(help="Resident ID, credit code or unit number.")],
+    *,
+    purpose: Annotated[str, typer.Option(help="Why it is asked; goes into the evidence log.")],
+    json_output: Json = False,
+) -> None:
+    """Show, masked, where one number is known in all stored datasets."""
+    from tongban.subjects import find_subject
+
+    with local_hub() as hub:
+        answer = find_subject(hub, number, purpose=purpose)
+        titles = {name: system.title.zh for name, system in hub.catalog.systems.items()}
+    if json_output:
+        print_json(asdict(answer))
+        return
+    if not answer.known:
+        console.print(f"known nowhere in {len(answer.searched)} datasets (查无记录)")
+        return
+    table = Table("department", "dataset", "as", "local key", "facts", "as of")
+    for item in answer.known:
+        facts = "；".join(f"{label} {value}" for label, value in item.facts.items())
+        as_of = item.as_of.strftime("%Y-%m-%d %H:%M") if item.as_of else "—"
+        department = titles.get(item.system, item.system)
+        table.add_row(department, item.label, item.held_in_label, item.local_key, facts, as_of)
+    console.print(table)
+    if answer.is_cut:
+        console.print("only the newest 50 records of a dataset are shown", style="yellow")
+
+
+@app.command()
+def case(
+    accept_no: Annotated[str, typer.Argument(help="Acceptance number, 18 digits.")],
+    *,
+    json_output: Json = False,
+) -> None:
+    """Show where one case stands in all departments."""
+    from tongban.cases.engine import case_row
+    from tongban.cases.number import is_accept_no
+
+    if not is_accept_no(accept_no):
+        raise ConfigInvalid(
+            "this is no acceptance number: expected 18 digits with right check digits"
+        )
+    with local_hub() as hub:
+        row = case_row(hub.engine, accept_no)
+    if row is None:
+        raise ConfigInvalid(f"no case has the acceptance number {accept_no}")
+    shown = {name: value for name, value in row.items() if name not in _INTERNAL}
+    if json_output:
+        print_json(shown)
+        return
+    table = Table("field", "value", show_header=False)
+    for name, value in shown.items():
+        table.add_row(name, "—" if value is None else str(value))
+    console.print(table)
+
+
+_INTERNAL = frozenset({"applicant_index", "application_id", "is_told"})
