@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from sandbox.credentials import set_port
 from sandbox.errors import SandboxError
 from sandbox.servers.application import create_app
 
@@ -65,13 +66,15 @@ def serve(system: str, state_dir: Path, port: int) -> None:
     Args:
         system: tax, registration, housing, social, market or substation.
         state_dir: Folder that `python -m sandbox population` wrote.
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0 takes a free one and notes it in the credentials file.
 
     Raises:
         SandboxError: Unknown system, no state, or the port is taken.
     """
     listener = listen(port)
     server = make_server(system, state_dir)
+    if port == 0:
+        set_port(state_dir, system, listener.getsockname()[1])
     if threading.current_thread() is threading.main_thread():
         # uvicorn raises the signal again after its clean end; without this the exit code is -15.
         for number in (signal.SIGTERM, signal.SIGINT):

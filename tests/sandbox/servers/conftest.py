@@ -9,19 +9,16 @@ import pytest
 from tests.sandbox.servers.town import Town
 
 
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+@pytest.fixture(scope="module", name="module_town")
+def _module_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Give a town whose servers start when first asked for."""
     built = Town(tmp_path_factory.mktemp("town"))
     yield built
     built.stop()
 
 
-@pytest.fixture(autouse=True)
-def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Forget planned faults after each test that used the town."""
-    yield
-    if "town" in request.fixturenames:
-        running = request.getfixturevalue("town")
-        for system in list(running._running):
-            running.control(system, "DELETE", "faults")
+@pytest.fixture
+def town(module_town: Town) -> Iterator[Town]:
+    """Give the module's town, and forget planned faults after the test."""
+    yield module_town
+    module_town.clear_faults()

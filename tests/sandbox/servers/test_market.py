@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.servers.callers import market_token, market_window
+from tests.sandbox.servers.json_callers import market_token, market_window
 from tests.sandbox.servers.town import CREDIT_CODE, Town
 
 
@@ -143,7 +143,7 @@ def test_an_offset_other_than_beijings_is_understood(town):
 
 
 def test_an_unknown_service_answers_in_the_envelope(town):
-    """resultCode 04."""
+    """ResultCode 04."""
     assert "04" == read(town, "nothing", market_window()).json()["resultCode"]
 
 
@@ -153,7 +153,8 @@ def test_taxpayers_are_taken_once(town):
     second = push(town, taxpayer("t-1"))["resultData"][0]
 
     assert ("0", "2") == (first["state"], second["state"])
-    assert first["receiptNo"] == second["receiptNo"] != ""
+    assert first["receiptNo"] == second["receiptNo"]
+    assert second["receiptNo"]
 
 
 def test_a_broken_taxpayer_is_refused_by_itself(town):
@@ -167,7 +168,7 @@ def test_a_broken_taxpayer_is_refused_by_itself(town):
 
 
 def test_a_push_without_message_id_is_refused(town):
-    """resultCode 02."""
+    """ResultCode 02."""
     assert "02" == push(town, taxpayer("t-5"), message_id="")["resultCode"]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,63 +52,71 @@ def _holder(number: int) -> Document:
     return {**row, "QLRLX": "1", "GYFS": "0", "QLBL": "100%"}
 
 
+def _party() -> Document:
+    return {"no": 1, "role": "B", "name": NAME, "idType": "01", "idNo": PERSON_ID}
+
+
+_BUILDERS: dict[str, Callable[[int], Document]] = {
+    "deed_tax_payment": lambda n: {
+        "DZSPHM": f"{n:018d}",
+        "HTBH": f"HT{n:04d}",
+        "NSRMC": NAME,
+        "SZDM": "10119",
+        "JKRQ": "",
+        "GXSJ": "",
+    },
+    "taxpayer": lambda n: {"DJXH": f"{n:020d}", "SHXYDM": CREDIT_CODE.format(n), "GXSJ": ""},
+    "real_estate_right": lambda n: {
+        "GXSJ": "",
+        "YWH": f"YW{n:04d}",
+        "BDCDYH": UNIT.format(n),
+        "JZMJ": "98.45",
+        "DJSJ": "2026-03-01T10:00:00+08:00",
+        "QSZT": "1",
+        "QLRLIST": [_holder(1), _holder(2)],
+    },
+    "mortgage": lambda n: {"BDCDJZMH": f"证明{n:04d}", "YWH": "YW1", "ZXSJ": None, "GXSJ": ""},
+    "right_status": lambda n: {"BDCDYH": UNIT.format(n), "SYQZT": "1", "DYZT": "0", "GXSJ": ""},
+    "sale_contract": lambda n: {
+        "contractNo": f"HT{n:04d}",
+        "unitNo": UNIT.format(n),
+        "totalPrice": 456000.5,
+        "updateTime": "",
+        "parties": [_party()],
+    },
+    "house_unit": lambda n: {"houseCode": f"FW{n:04d}", "unitNo": UNIT.format(n)},
+    "unit_insurance": lambda n: {"AAB001": f"U{n:04d}", "AAB004": "平凉示范公司 & 分公司"},
+    "person_insurance": lambda n: {
+        "AAC001": f"P{99 - n:04d}",
+        "AAC002": PERSON_ID,
+        "AAC003": NAME,
+        "AAC004": "1",
+        "AAC007": "",
+        "AAE140": "110",
+    },
+    "contribution": lambda n: {
+        "AAC001": f"P{n:04d}",
+        "AAE140": "110",
+        "AAE002": "202601",
+        "AAC002": PERSON_ID,
+        "AAE180": "5000.00",
+    },
+    "enterprise": lambda n: {
+        "uniscid": CREDIT_CODE.format(n),
+        "entname": "平凉示范公司",
+        "opto": None,
+        "regcap": 100.5,
+    },
+    "enterprise_person": lambda n: {"personid": f"R{n:04d}", "name": NAME},
+    "online_application": lambda n: {"applyNo": f"SQ{n:04d}", "applicantName": NAME},
+    "evaluation": lambda n: {"evalNo": f"PJ{n:04d}", "level": 1},
+    "service_item": lambda n: {"taskCode": f"{n:031d}", "version": 1},
+}
+
+
 def document(dataset: str, n: int) -> Document:
     """Write row `n` of a dataset, without its change time."""
-    match dataset:
-        case "deed_tax_payment":
-            return {
-                "DZSPHM": f"{n:018d}",
-                "HTBH": f"HT{n:04d}",
-                "NSRMC": NAME,
-                "SZDM": "10119",
-                "JKRQ": "",
-                "GXSJ": "",
-            }
-        case "taxpayer":
-            return {"DJXH": f"{n:020d}", "SHXYDM": CREDIT_CODE.format(n), "GXSJ": ""}
-        case "real_estate_right":
-            return {
-                "GXSJ": "",
-                "YWH": f"YW{n:04d}",
-                "BDCDYH": UNIT.format(n),
-                "JZMJ": "98.45",
-                "DJSJ": "2026-03-01T10:00:00+08:00",
-                "QSZT": "1",
-                "QLRLIST": [_holder(1), _holder(2)],
-            }
-        case "mortgage":
-            return {"BDCDJZMH": f"证明{n:04d}", "YWH": f"YW{n:04d}", "ZXSJ": None, "GXSJ": ""}
-        case "right_status":
-            return {"BDCDYH": UNIT.format(n), "SYQZT": "1", "DYZT": "0", "GXSJ": ""}
-        case "sale_contract":
-            party = {"no": 1, "role": "B", "name": NAME, "idType": "01", "idNo": PERSON_ID}
-            return {
-                "contractNo": f"HT{n:04d}",
-                "unitNo": UNIT.format(n),
-                "totalPrice": 456000.5,
-                "updateTime": "",
-                "parties": [party],
-            }
-        case "house_unit":
-            return {"houseCode": f"FW{n:04d}", "unitNo": UNIT.format(n), "updateTime": ""}
-        case "unit_insurance":
-            return {"AAB001": f"U{n:04d}", "AAB004": "平凉示范公司 & 分公司", "AAE036": ""}
-        case "person_insurance":
-            row = {"AAC001": f"P{99 - n:04d}", "AAC002": PERSON_ID, "AAC003": NAME, "AAC004": "1"}
-            return {**row, "AAC007": "", "AAE140": "110", "AAE036": ""}
-        case "contribution":
-            row = {"AAC001": f"P{n:04d}", "AAE140": "110", "AAE002": "202601"}
-            return {**row, "AAC002": PERSON_ID, "AAE180": "5000.00", "AAE036": ""}
-        case "enterprise":
-            row = {"uniscid": CREDIT_CODE.format(n), "entname": "平凉示范公司", "opto": None}
-            return {**row, "regcap": 100.5, "updatedAt": 0}
-        case "enterprise_person":
-            return {"personid": f"R{n:04d}", "name": NAME, "updatedAt": 0}
-        case "online_application":
-            return {"applyNo": f"SQ{n:04d}", "applicantName": NAME, "updateTime": ""}
-        case "evaluation":
-            return {"evalNo": f"PJ{n:04d}", "level": 1, "updateTime": ""}
-    return {"taskCode": f"{n:031d}", "version": 1, "updateTime": ""}
+    return _BUILDERS[dataset](n)
 
 
 def rows(dataset: str) -> Iterator[tuple[str, Document]]:
@@ -156,10 +164,10 @@ def _plan(connection: Any, system: str) -> None:
 class Town:
     """Running servers over one state folder, started on first use."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, builder: Callable[[Path], object] = build) -> None:
         self.state_dir = state_dir
         self._running: dict[str, tuple[uvicorn.Server, threading.Thread, int]] = {}
-        build(state_dir)
+        builder(state_dir)
 
     def url(self, system: str) -> str:
         """Start a system's server if needed and return its base address."""
@@ -194,6 +202,11 @@ class Town:
     def fault(self, system: str, kind: str, **measures: Any) -> None:
         """Plan one fault."""
         self.control(system, "POST", "faults", {"kind": kind, **measures})
+
+    def clear_faults(self) -> None:
+        """Forget planned faults at every server that runs."""
+        for system in self._running:
+            self.control(system, "DELETE", "faults")
 
     def accepted(self, system: str, dataset: str) -> dict[str, dict[str, Any]]:
         """Return accepted rows by row_guid."""
