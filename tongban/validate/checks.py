@@ -192,9 +192,10 @@ def phone(texts: pl.Series) -> Flags:
     return _matches(texts, _MOBILE_OR_LANDLINE)
 
 
-def month(texts: pl.Series) -> Flags:
-    """A month as yyyy-MM, 1900 to 2099."""
-    return _matches(texts, _MONTH)
+def month(texts: pl.Series, *, today: date) -> Flags:
+    """A real month as yyyy-MM, 1900 to the current one."""
+    flags: Flags = (texts <= today.strftime("%Y-%m")).fill_null(value=False).to_numpy()
+    return flags & _matches(texts, _MONTH)
 
 
 def _matches(texts: pl.Series, pattern: str) -> Flags:

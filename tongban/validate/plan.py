@@ -17,9 +17,10 @@ import polars as pl
 from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
+from tongban.validate.identifier_rules import Check
 from tongban.validate.parameters import moment
 from tongban.validate.patterns import problem_with
-from tongban.validate.rules import Check, compile_rule
+from tongban.validate.rules import compile_rule
 
 BITS = 63  # per mask: the sign bit stays free, since PostgreSQL's bigint is signed
 Presence = Literal["required", "type", "code"]
