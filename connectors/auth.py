@@ -115,6 +115,10 @@ class UsernameToken(_Silent):
         self._connection = connection
         self._clock = clock
 
+    def renew(self) -> bool:
+        """A fresh nonce and time may be believed where the last ones were not."""
+        return True
+
     def before(self, draft: Draft) -> None:
         """Add the Security header with a fresh nonce and creation time."""
         created = self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
@@ -163,6 +167,10 @@ class Signature(_Silent):
         self._spec = spec
         self._connection = connection
         self._clock = clock
+
+    def renew(self) -> bool:
+        """A fresh nonce and time may be believed where the last ones were not."""
+        return True
 
     def before(self, draft: Draft) -> None:
         """Sign what travels in form, query or message, before that is serialized."""

@@ -27,6 +27,7 @@ from connectors.templates import format_moment
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import (
     AnswerUnreadable,
+    AuthenticationRefused,
     ConfigInvalid,
     DeliveryUnclear,
     OutsideBudget,
@@ -154,12 +155,27 @@ class Caller:
         writes: bool,
         url: str | None,
     ) -> Outcome:
-        """Send once; an identity that may have died is renewed and tried once more."""
-        draft, answer = self._send(call, interface, values, writes=writes, url=url)
-        if answer.status == 401:  # noqa: PLR2004 - HTTP: refused before anything was done
+        """Send once; a refused identity that can be renewed is renewed and tried once more."""
+        try:
+            return self._opened(call, interface, values, where, writes=writes, url=url)
+        except AuthenticationRefused:
             renewed = [identity.renew() for identity in self._identity(interface)]
-            if any(renewed):
-                draft, answer = self._send(call, interface, values, writes=writes, url=url)
+            if not any(renewed):
+                raise
+        return self._opened(call, interface, values, where, writes=writes, url=url)
+
+    def _opened(
+        self,
+        call: Call,
+        interface: Interface,
+        values: dict[str, Any],
+        where: str,
+        *,
+        writes: bool,
+        url: str | None,
+    ) -> Outcome:
+        """Send and open the answer."""
+        draft, answer = self._send(call, interface, values, writes=writes, url=url)
         try:
             if interface.statuses.get(answer.status) == "empty":
                 return Outcome(answer, None, draft.target)

@@ -63,12 +63,12 @@ class JsonDocument:
             if raw is None:
                 return None
             raw = self._member(raw, name, first=step == 0)
-        return None if raw is None or memoryview(raw) == b"null" else raw
+        return None if raw is None or bytes(memoryview(raw)[:5]) == b"null" else raw
 
     def _member(self, raw: Raw, name: str, *, first: bool) -> Raw | None:
         if first and self._opened is not None:
             return self._opened.get(name)
-        if memoryview(raw)[:1] != b"{":
+        if bytes(memoryview(raw)[:1]) != b"{":
             return None
         try:
             members = _members.decode(raw)

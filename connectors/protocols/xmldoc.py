@@ -101,12 +101,13 @@ class XmlDocument:
         self._where = where
 
     def _find(self, path: str) -> Element | None:
-        found: Element | None = self.element
+        current = self.element
         for name in path.split(".") if path else ():
-            found = next((child for child in found if local(child.tag) == name), None)
-            if found is None:
+            below = next((child for child in current if local(child.tag) == name), None)
+            if below is None:
                 return None
-        return found
+            current = below
+        return current
 
     def text(self, path: str) -> str | None:
         """Give an element's text or, for `@name`, an attribute."""
