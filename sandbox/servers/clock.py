@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sandbox.datasets import BEIJING, STATE_TIME
+from sandbox.datasets import BEIJING
 
 COMPACT = "%Y%m%d%H%M%S"
 SPACED = "%Y-%m-%d %H:%M:%S"
@@ -21,7 +21,12 @@ def to_state(moment: datetime) -> str:
     local = moment.astimezone(BEIJING) if moment.tzinfo else moment
     if local.microsecond:
         local = local.replace(microsecond=0) + timedelta(seconds=1)
-    return local.strftime(STATE_TIME)
+    return _spell(local)
+
+
+def _spell(local: datetime) -> str:
+    """Write the form of the state; strftime would not pad the years before 1000."""
+    return local.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def from_compact(text: str) -> str:
@@ -30,7 +35,7 @@ def from_compact(text: str) -> str:
     Raises:
         ValueError: Not 14 digits or no such moment.
     """
-    return _compact(text).strftime(STATE_TIME)
+    return _spell(_compact(text))
 
 
 def compact_epoch(text: str) -> float:
@@ -54,7 +59,7 @@ def from_spaced(text: str) -> str:
     Raises:
         ValueError: Another form or no such moment.
     """
-    return datetime.strptime(text, SPACED).replace(tzinfo=BEIJING).strftime(STATE_TIME)
+    return _spell(datetime.strptime(text, SPACED).replace(tzinfo=BEIJING))
 
 
 def from_iso(text: str, *, zone_required: bool = False) -> str:
@@ -66,7 +71,10 @@ def from_iso(text: str, *, zone_required: bool = False) -> str:
     moment = datetime.fromisoformat(text.strip())
     if zone_required and moment.tzinfo is None:
         raise ValueError("expected an offset such as +08:00")
-    return to_state(moment)
+    try:
+        return to_state(moment)
+    except OverflowError as exc:
+        raise ValueError("the moment lies outside the calendar") from exc
 
 
 def utc_epoch(text: str) -> float:

@@ -63,15 +63,25 @@ def parse_object(text: bytes | str, what: str) -> dict[str, Any]:
     """Read text as one JSON object.
 
     Raises:
-        Refusal: Not UTF-8 JSON, or another kind of value.
+        Refusal: Not strict UTF-8 JSON, or another kind of value.
     """
     try:
-        value = json.loads(text)
-    except ValueError as exc:
+        value = json.loads(text, parse_constant=_no_constant)
+        dump(value).encode()  # refuses half of a surrogate pair, which no file can store
+    except (ValueError, RecursionError) as exc:
         raise Refusal(Reason.MALFORMED, f"{what} is not JSON") from exc
     if not isinstance(value, dict):
         raise Refusal(Reason.MALFORMED, f"{what} is not a JSON object")
     return value
+
+
+def _no_constant(name: str) -> None:
+    """Refuse NaN and the infinities: Python reads them, JSON has none.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is not JSON")
 
 
 def read_rows(body: Mapping[str, Any], name: str) -> Sequence[dict[str, Any]]:

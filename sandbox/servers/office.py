@@ -23,6 +23,8 @@ from sandbox.servers.records import Records
 from sandbox.servers.refusals import Reason, Refusal
 from sandbox.state import open_state
 
+LONGEST_NUMBER = 9  # digits; page numbers and sizes fit, SQLite's integers are never exceeded
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -56,6 +58,8 @@ class Office:
         self.system = system
         self.state_dir = state_dir
         self.connection: sqlite3.Connection = open_state(state_dir, system)
+        # Every signed call forgets old nonces first; without an index that would walk them all.
+        self.connection.execute("CREATE INDEX IF NOT EXISTS nonce_expires ON nonce(expires)")
         self.account = _account(state_dir, system)
         self.records = Records(self.connection)
         self.inbox = Inbox(self.connection, system)
@@ -110,7 +114,7 @@ def read_int(text: str | None, name: str) -> int:
     Raises:
         Refusal: Absent or not a number.
     """
-    if text is None or not text.isascii() or not text.isdigit():
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
         raise Refusal(Reason.MALFORMED, f"{name} is missing or not a whole number")
     return int(text)
 

@@ -149,7 +149,10 @@ class Registration:
     def _query(self, call: SoapCall) -> str:
         dataset, row_name = QUERIES[call.operation]
         element = call.element
-        since, until = (clock.from_iso(text_of(element, name)) for name in ("since", "until"))
+        try:
+            since, until = (clock.from_iso(text_of(element, name)) for name in ("since", "until"))
+        except ValueError as exc:  # XSD knows more moments than the calendar, 24:00:00 for one
+            raise Refusal(Reason.WINDOW, "since or until is no such moment") from exc
         window = Window(dataset, *check_window(since, until))
         limit = check_page(int(text_of(element, "limit")), LARGEST_PAGE, "limit")
         cursor = text_of(element, "cursor") or None

@@ -28,11 +28,13 @@ def housing_send(
     shift_ms: int = 0,
     nonce: str | None = None,
     signature: str | None = None,
+    text: str | None = None,
 ) -> requests.Response:
     """Call the housing bureau with a signed request."""
     account = town.account("housing")
     pairs = [(name, str(value)) for name, value in (query or {}).items()]
     data = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    data = data if text is None else text.encode()
     timestamp, nonce = str(int(time.time() * 1000) + shift_ms), nonce or secrets.token_hex(8)
     made = signatures.housing_signature(
         account["password"],

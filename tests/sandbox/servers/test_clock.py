@@ -50,3 +50,22 @@ def test_created_without_a_zone_is_utc():
     """WS-Security says so; everything else here is Beijing time."""
     assert clock.utc_epoch("2026-03-02T01:05:00Z") == clock.utc_epoch("2026-03-02T01:05:00")
     assert clock.utc_epoch("2026-03-02T01:05:00Z") == clock.compact_epoch("20260302090500")
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (clock.from_compact, "00010101000000"),
+        (clock.from_spaced, "0001-01-01 00:00:00"),
+        (clock.from_iso, "0001-01-01T00:00:00"),
+    ],
+)
+def test_early_years_keep_four_digits(read, text):
+    """Text order stays time order for a reader that starts at the beginning of time."""
+    assert "0001-01-01T00:00:00" == read(text)
+
+
+def test_a_moment_outside_the_calendar_is_refused():
+    """Year 1 in Kiribati is year 0 in Beijing."""
+    with pytest.raises(ValueError, match="calendar"):
+        clock.from_iso("0001-01-01T00:00:00+14:00")

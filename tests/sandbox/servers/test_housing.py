@@ -120,6 +120,7 @@ def _send_again(request):
         ({"pageSize": 501}, "4003"),
         ({"pageNo": 0}, "4003"),
         ({"pageNo": "x"}, "4002"),
+        ({"pageNo": "9" * 30}, "4002"),
         ({"startTime": "2026-01-01"}, "4005"),
         ({"endTime": "2025-01-01 00:00:00"}, "4005"),
         ({"extra": 1}, "4002"),
@@ -185,3 +186,21 @@ def test_a_body_of_another_shape_is_refused(town, body):
     answer = housing_send(town, "POST", "/api/v1/registrations", body=body)
 
     assert "4002" == answer.json()["code"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"records": [{"bizId": "\\ud800"}]}',
+        '{"records": [{"bizId": NaN}]}',
+        '{"records": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"records": [',
+        "\ufeff{}",
+    ],
+    ids=["half a surrogate", "nan", "deep", "broken", "byte order mark"],
+)
+def test_json_that_no_file_can_hold_is_refused_and_the_server_lives(town, text):
+    """An envelope, never an unhandled error."""
+    answer = housing_send(town, "POST", "/api/v1/registrations", text=text)
+
+    assert (200, "4002") == (answer.status_code, answer.json()["code"])

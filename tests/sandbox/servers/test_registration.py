@@ -229,3 +229,10 @@ def test_a_batch_above_the_limit_is_refused_whole(town):
 
     assert "4004" == answer.findtext(f"{B}Code")
     assert "many-0" not in town.accepted("registration", "sale_contract")
+
+
+def test_a_moment_that_only_the_schema_knows_is_refused(town):
+    """24:00:00 is valid in XSD; here it gets the code of a bad window."""
+    inner = rights_query().replace("T00:00:00+08:00</t:until>", "T24:00:00+08:00</t:until>")
+
+    assert "4002" == registration(town, inner).findtext(f"{B}Code")
