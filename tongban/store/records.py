@@ -32,7 +32,7 @@ _TEMPORARY = text("""
         pos integer, record_id uuid, row_digest bytea, changed_at timestamptz
     ) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS chunk_verdict (
-        pos integer, record_id uuid, verdict text
+        pos integer, record_id uuid, changed_at timestamptz, verdict text
     ) ON COMMIT DELETE ROWS;
 """)
 # The keys of a chunk are few against the table: probe its primary key, never scan it.
@@ -41,7 +41,7 @@ _PLAN_FREELY = text("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin 
 
 _JUDGE = """
     INSERT INTO chunk_verdict
-    SELECT k.pos, k.record_id, CASE
+    SELECT k.pos, k.record_id, k.changed_at, CASE
         WHEN t.record_id IS NULL THEN 'new'
         WHEN t.row_digest = k.row_digest AND k.changed_at > greatest(t.changed_at, t.confirmed_at)
             THEN 'touched'
@@ -62,17 +62,16 @@ _VERDICTS = text("""
       FROM chunk_verdict GROUP BY verdict
 """)
 _TOUCH = """
-    UPDATE {table} t SET confirmed_at = k.changed_at
-      FROM chunk_verdict v JOIN chunk_key k ON k.pos = v.pos
+    UPDATE {table} t SET confirmed_at = v.changed_at
+      FROM chunk_verdict v
      WHERE v.verdict = 'touched' AND t.record_id = v.record_id
-       AND k.changed_at > greatest(t.changed_at, t.confirmed_at)
+       AND v.changed_at > greatest(t.changed_at, t.confirmed_at)
 """
 _QUEUE_NEW = text("""
     INSERT INTO hub.outbox (target, dataset, record_id, version)
     SELECT target, :dataset, v.record_id, 1
       FROM chunk_verdict v CROSS JOIN unnest(CAST(:targets AS text[])) target
      WHERE v.verdict = 'new' ORDER BY v.pos
-    ON CONFLICT DO NOTHING
 """)
 _STAGE = (
     "CREATE TEMPORARY TABLE chunk_stage ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
@@ -101,7 +100,6 @@ _QUEUE_CHANGED = """
       FROM chunk_stage s JOIN {table} t ON t.record_id = s.record_id
      CROSS JOIN unnest(CAST(:targets AS text[])) target
      ORDER BY t.record_id
-    ON CONFLICT DO NOTHING
 """
 
 
@@ -142,6 +140,7 @@ def write_records(
 ) -> RowsWritten:
     """Write the accepted rows of one chunk and queue what the subscribers must get."""
     names = _names(contract)
+    conn.execute(_PROBE)
     judged = _judge(conn, rows.ids, names, transfer_id)
     new, changed = judged["new"], judged["changed"]
     queued = 0
@@ -156,6 +155,7 @@ def write_records(
         queued += _queue(conn, statement, contract, subscribers)
     if judged["touched"][0]:
         conn.execute(text(_TOUCH.format(**names)))
+    conn.execute(_PLAN_FREELY)
     total = rows.ids.height
     written = rows.ids["row_digest"][pl.concat([new[1], changed[1]])]
     return RowsWritten(
@@ -186,9 +186,7 @@ def _judge(
     conn.execute(_TEMPORARY)
     keys = ids.select("record_id", "row_digest", "changed_at").with_row_index("pos")
     copy_frame(conn, "chunk_key", keys)
-    conn.execute(_PROBE)
     conn.execute(text(_JUDGE.format(**names)), {"transfer_id": transfer_id})
-    conn.execute(_PLAN_FREELY)
     nothing = pl.Series("pos", [], dtype=pl.Int64)
     judged = dict.fromkeys(("new", "changed", "touched", "stale", "again"), (0, nothing))
     for verdict, count, positions in conn.execute(_VERDICTS):
@@ -217,7 +215,6 @@ def _replace(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer
     staged = {**names, "columns": f"record_id, {names['columns']}"}
     conn.execute(text(_STAGE.format(**staged)))
     copy_frame(conn, "chunk_stage", frame)
-    conn.execute(text("ANALYZE chunk_stage"))
     conn.execute(text(_LOCK.format(**names)))
     overtaken = conn.execute(text(_OVERTAKEN.format(**names))).rowcount
     archived = {

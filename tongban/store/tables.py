@@ -209,7 +209,7 @@ outbox = Table(
     Column("code", Text, comment="the target's own code of the last answer"),
     Column("answer_sealed", LargeBinary, comment="the target's words; may quote the record"),
     Column("transfer_id", Uuid, comment="push transfer that delivered it"),
-    PrimaryKeyConstraint("target", "dataset", "record_id", "version"),
+    PrimaryKeyConstraint("record_id", "target", "dataset", "version"),
     CheckConstraint(
         "state IN ('queued', 'sent', 'waiting_parent', 'accepted', 'duplicate', 'rejected',"
         " 'parked', 'superseded', 'withheld')",

@@ -60,7 +60,7 @@ CREATE TABLE hub.outbox (
     code TEXT,
     answer_sealed BYTEA,
     transfer_id UUID,
-    CONSTRAINT outbox_pkey PRIMARY KEY (target, dataset, record_id, version),
+    CONSTRAINT outbox_pkey PRIMARY KEY (record_id, target, dataset, version),
     CONSTRAINT outbox_state_check CHECK (state IN ('queued', 'sent', 'waiting_parent', 'accepted',
         'duplicate', 'rejected', 'parked', 'superseded', 'withheld'))
 );
