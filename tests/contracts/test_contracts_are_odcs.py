@@ -13,7 +13,7 @@ from tongban.kernel.contracts import DIMENSIONS, check_contract
 from tongban.kernel.errors import ConfigInvalid
 from tongban.validate import problem_with
 
-CHINESE = re.compile("[\u4e00-\u9fff]")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 OWNERS = {"tax", "registration", "housing", "social", "market", "substation", "hub"}
 SCHEMA = official_schema()
 

@@ -20,7 +20,7 @@ from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, load_contract
 from tongban.kernel.mappings import Mapping, load_mapping
 from tongban.normalize import apply, compile_mapping
-from tongban.validate import ValidatePlan, Validated, check, compile_contract
+from tongban.validate import Validated, ValidatePlan, check, compile_contract
 
 ROOT = Path(__file__).parents[2]
 CODES = CodeTables(ROOT / "mappings" / "codes")

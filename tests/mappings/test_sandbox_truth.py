@@ -20,9 +20,9 @@ from sandbox.state import open_state, transaction
 from tests.mappings.city import (
     PULLED,
     Pulled,
-    mapping_of,
     documents,
     flat_rows,
+    mapping_of,
     pull,
     pull_documents,
 )
