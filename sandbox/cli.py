@@ -102,7 +102,7 @@ def serve(
     from sandbox.servers.run import serve as run_server
 
     known = urlsplit(load_credentials(state)[system]["base_url"]).port or 0
-    if port is not None and port not in {0, known}:
+    if port and port != known:
         set_port(state, system, port)
     run_server(system, state, known if port is None else port)
 

@@ -1,8 +1,8 @@
 """State: the SQLite file behind each sandbox system, and its served records.
 
-The population writes the records once; the servers page through them. Rows that appear later are in
-`sandbox.plans`; what the servers keep themselves (accepted pushes, faults, nonces) is in
-`sandbox.intake`. Documents are stored as they are served. Nothing here knows a protocol.
+The population writes the records once; the servers page through them (`sandbox.servers.records`).
+Rows that appear later are in `sandbox.plans`; what the servers keep themselves (accepted pushes,
+faults, nonces) is in `sandbox.intake`. Documents are stored as served. Nothing knows a protocol.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from sandbox.datasets import STATE_TIME, Document, key_of, stamp
 from sandbox.errors import StateMissing
@@ -43,14 +42,6 @@ CREATE TABLE IF NOT EXISTS fault(
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, rate REAL, count INTEGER, match TEXT, seconds REAL);
 CREATE TABLE IF NOT EXISTS nonce(value TEXT PRIMARY KEY, expires REAL NOT NULL);
 """
-
-Order = Literal["changed", "changed_desc", "key", "seq"]
-_ORDER_SQL: dict[str, str] = {
-    "changed": "changed_at, key, seq",
-    "changed_desc": "changed_at DESC, key, seq",
-    "key": "key, seq",
-    "seq": "seq",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,70 +122,6 @@ def add_records(
     ]
     connection.executemany("INSERT INTO record VALUES(?,?,?,?,?)", rows)
     return len(rows)
-
-
-def count_window(connection: sqlite3.Connection, dataset: str, since: str, until: str) -> int:
-    """Count the rows changed inside half-open [since, until), in `record.changed_at` form."""
-    sql = "SELECT count(*) FROM record WHERE dataset=? AND changed_at>=? AND changed_at<?"
-    return int(connection.execute(sql, (dataset, since, until)).fetchone()[0])
-
-
-def read_window(
-    connection: sqlite3.Connection,
-    dataset: str,
-    since: str,
-    until: str,
-    *,
-    order: Order,
-    limit: int,
-    offset: int = 0,
-) -> list[Record]:
-    """Read one page of the window by position; an insert in between shifts the pages."""
-    sql = (
-        "SELECT dataset, seq, key, changed_at, doc FROM record"
-        " WHERE dataset=? AND changed_at>=? AND changed_at<?"
-        f" ORDER BY {_ORDER_SQL[order]} LIMIT ? OFFSET ?"
-    )
-    rows = connection.execute(sql, (dataset, since, until, limit, offset))
-    return [_record(row) for row in rows]
-
-
-def read_after(
-    connection: sqlite3.Connection,
-    dataset: str,
-    since: str,
-    until: str,
-    *,
-    after: tuple[str, str, int] | None,
-    limit: int,
-) -> list[Record]:
-    """Read one page in (changed_at, key, seq) order, strictly after that position."""
-    sql = (
-        "SELECT dataset, seq, key, changed_at, doc FROM record"
-        " WHERE dataset=? AND changed_at>=? AND changed_at<?"
-        " AND (changed_at, key, seq) > (?, ?, ?) ORDER BY changed_at, key, seq LIMIT ?"
-    )
-    position = after or ("", "", -1)
-    rows = connection.execute(sql, (dataset, since, until, *position, limit))
-    return [_record(row) for row in rows]
-
-
-def read_queue(
-    connection: sqlite3.Connection,
-    dataset: str,
-    since: str,
-    until: str,
-    *,
-    after_seq: int,
-    limit: int,
-) -> list[Record]:
-    """Read one page in queue order, strictly after `after_seq` (-1 for the first page)."""
-    sql = (
-        "SELECT dataset, seq, key, changed_at, doc FROM record"
-        " WHERE dataset=? AND seq>? AND changed_at>=? AND changed_at<? ORDER BY seq LIMIT ?"
-    )
-    rows = connection.execute(sql, (dataset, after_seq, since, until, limit))
-    return [_record(row) for row in rows]
 
 
 def find_records(connection: sqlite3.Connection, dataset: str, key: str) -> list[Record]:

@@ -7,6 +7,7 @@ digits are computed by python-stdnum's ISO 7064 routines, which the sandbox does
 from __future__ import annotations
 
 import re
+from collections import UserList
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -26,7 +27,7 @@ ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 Doc = dict[str, Any]
 
 
-class Faults(list[str]):
+class Faults(UserList[str]):
     """Collects the names of broken rules."""
 
     def need(self, name: str, holds: object) -> None:
@@ -40,7 +41,7 @@ def is_resident_id(text: str) -> bool:
     if not re.fullmatch(r"620899\d{11}[\dX]", text) or not mod_11_2.is_valid(text):
         return False
     try:
-        return datetime.strptime(text[6:14], "%Y%m%d").date() <= TODAY
+        return date.fromisoformat(text[6:14]) <= TODAY
     except ValueError:
         return False
 
@@ -63,7 +64,7 @@ def is_name(text: str) -> bool:
 def moment(text: str, form: str) -> datetime | None:
     """Read a time, or give None if it is none or lies in the future."""
     try:
-        when = datetime.strptime(text, form)
+        when = datetime.strptime(text, form)  # noqa: DTZ007 - the sandbox speaks naive Beijing time
     except (ValueError, TypeError):
         return None
     return when if when.date() <= TODAY else None
@@ -101,7 +102,7 @@ def deed_tax_payment(doc: Doc) -> list[str]:
     faults.need("name", is_name(doc["NSRMC"]))
     faults.need("unit", UNIT_NO.fullmatch(doc["BDCDYH"]))
     faults.need("paid at", moment(doc["JKRQ"], "%Y%m%d%H%M%S"))
-    return faults
+    return list(faults)
 
 
 def taxpayer(doc: Doc) -> list[str]:
@@ -116,7 +117,7 @@ def taxpayer(doc: Doc) -> list[str]:
     settled = doc["NSRZTDM"] == "07"
     faults.need("settlement", doc["QSZT"] == ("1" if settled else "0"))
     faults.need("settled on", bool(doc["QSRQ"]) == settled and doc["QSRQ"] >= doc["DJRQ"][:0])
-    return faults
+    return list(faults)
 
 
 def real_estate_right(doc: Doc) -> list[str]:
@@ -131,32 +132,34 @@ def real_estate_right(doc: Doc) -> list[str]:
     faults.need("dates", registered and finished and finished.date() <= registered.date())
     faults.need("term", doc["TDSYQSSJ"] < doc["TDSYJSSJ"])
     faults.need("certificate", certificate)
-    faults.need(
-        "year", certificate and registered and int(certificate[1]) == registered.year
-    )
+    faults.need("year", certificate and registered and int(certificate[1]) == registered.year)
     faults.need("price", 1000 <= money(doc["FDCJYJG"]) * 10000 / area <= 20000)
     faults.need("unit", UNIT_NO.fullmatch(doc["BDCDYH"]))
     faults.need("area code", doc["QXDM"] == "620899")
     faults.need("usage", doc["GHYT"] in USAGES)
     faults.need("state", doc["QSZT"] in {"1", "2"} and doc["DJLX"] in {"100", "200"})
     faults.need("constants", (doc["YSDM"], doc["QLLX"]) == ("6002010200", "4"))
-    faults.need("holders", [str(i + 1) for i in range(len(doc["QLRLIST"]))] ==
-                [row["SXH"] for row in doc["QLRLIST"]])
-    return faults
+    faults.need(
+        "holders",
+        [str(i + 1) for i in range(len(doc["QLRLIST"]))] == [row["SXH"] for row in doc["QLRLIST"]],
+    )
+    return list(faults)
 
 
 def right_holder(doc: Doc) -> list[str]:
     """Registration: one holder's number by its kind, and its share by the form of ownership."""
     faults = Faults()
     checks = {
-        "1": is_resident_id, "7": is_credit_code, "3": re.compile(r"E\d{8}").fullmatch,
+        "1": is_resident_id,
+        "7": is_credit_code,
+        "3": re.compile(r"E\d{8}").fullmatch,
     }
     faults.need("number", doc["ZJZL"] in checks and checks[doc["ZJZL"]](doc["ZJH"]))
     faults.need("name", is_name(doc["QLRMC"]))
     faults.need("form", doc["GYFS"] in {"0", "1", "2"})
     faults.need("kind", doc["QLRLX"] == ("2" if doc["ZJZL"] == "7" else "1"))
     faults.need("share", bool(doc["QLBL"]) == (doc["GYFS"] == "2"))
-    return faults
+    return list(faults)
 
 
 def mortgage(doc: Doc) -> list[str]:
@@ -173,7 +176,7 @@ def mortgage(doc: Doc) -> list[str]:
     faults.need("order", doc.get("ZXSJ", "9") > doc["DJSJ"])
     faults.need("unit", UNIT_NO.fullmatch(doc["BDCDYH"]))
     faults.need("parties", is_name(doc["DYR"]) and is_name(doc["DYQR"]))
-    return faults
+    return list(faults)
 
 
 def right_status(doc: Doc) -> list[str]:
@@ -182,7 +185,7 @@ def right_status(doc: Doc) -> list[str]:
     faults.need("unit", UNIT_NO.fullmatch(doc["BDCDYH"]))
     for name in ("SYQZT", "DYZT", "CFZT", "YYZT"):
         faults.need(name, doc[name] in {"0", "1"})
-    return faults
+    return list(faults)
 
 
 def sale_contract(doc: Doc) -> list[str]:
@@ -205,7 +208,7 @@ def sale_contract(doc: Doc) -> list[str]:
     for role in "SB":
         parts = [share(p["share"]) for p in doc["parties"] if p["role"] == role]
         faults.need(f"shares {role}", sum(parts) == 1)
-    return faults
+    return list(faults)
 
 
 def sale_contract_party(doc: Doc) -> list[str]:
@@ -216,7 +219,7 @@ def sale_contract_party(doc: Doc) -> list[str]:
     faults.need("name", is_name(doc["name"]))
     faults.need("role", doc["role"] in {"S", "B"})
     faults.need("share", 0 < share(doc["share"]) <= 1)
-    return faults
+    return list(faults)
 
 
 def house_unit(doc: Doc) -> list[str]:
@@ -226,7 +229,7 @@ def house_unit(doc: Doc) -> list[str]:
     faults.need("areas", 0 < doc["innerArea"] < (doc["buildingArea"] or 0))
     faults.need("state", doc["saleState"] in set("12345") and doc["usage"] in USAGES)
     faults.need("floors", 1 <= doc["floor"] <= doc["totalFloors"])
-    return faults
+    return list(faults)
 
 
 def unit_insurance(doc: Doc) -> list[str]:
@@ -237,9 +240,9 @@ def unit_insurance(doc: Doc) -> list[str]:
     faults.need("name", is_name(doc["AAB004"]))
     faults.need("insured", moment(doc["AAB050"], "%Y%m%d"))
     faults.need("state", doc["AAB051"] in {"1", "2", "3"})
-    faults.need("industry", re.fullmatch("[A-T]", doc["AAB022"]))
+    faults.need("industry", re.fullmatch(r"[A-T]", doc["AAB022"]))
     faults.need("area code", doc["AAB301"] == "620899")
-    return faults
+    return list(faults)
 
 
 def person_insurance(doc: Doc) -> list[str]:
@@ -258,7 +261,7 @@ def person_insurance(doc: Doc) -> list[str]:
     faults.need("unit", bool(doc["AAB001"]) == (doc["AAE140"] not in {"170", "390"}))
     faults.need("name", is_name(doc["AAC003"]))
     faults.need("area code", doc["AAB301"] == "620899")
-    return faults
+    return list(faults)
 
 
 def contribution(doc: Doc) -> list[str]:
@@ -272,7 +275,7 @@ def contribution(doc: Doc) -> list[str]:
     faults.need("base", base > 0)
     faults.need("unit", 0 <= unit_paid <= unit and unit > 0)
     faults.need("person", 0 <= person_paid <= person)
-    return faults
+    return list(faults)
 
 
 def enterprise(doc: Doc) -> list[str]:
@@ -291,7 +294,7 @@ def enterprise(doc: Doc) -> list[str]:
     faults.need("capital", doc["regcap"] > 0)
     faults.need("industry", re.fullmatch(r"[A-T]\d{4}", doc["industryphy"] + doc["industryco"]))
     faults.need("names", is_name(doc["entname"]) and is_name(doc["lerep"]))
-    return faults
+    return list(faults)
 
 
 def enterprise_person(doc: Doc) -> list[str]:
@@ -303,7 +306,7 @@ def enterprise_person(doc: Doc) -> list[str]:
     faults.need("position", doc["position"] in {"法定代表人", "股东", "监事", "经理"})
     faults.need("share", (doc["share"] is not None) == (doc["position"] == "股东"))
     faults.need("phone", PHONE.fullmatch(doc["tel"]))
-    return faults
+    return list(faults)
 
 
 def online_application(doc: Doc) -> list[str]:
@@ -315,7 +318,7 @@ def online_application(doc: Doc) -> list[str]:
     faults.need("unit", UNIT_NO.fullmatch(doc["unitNo"]))
     faults.need("applied", moment(doc["applyTime"], "%Y%m%d%H%M%S"))
     faults.need("item", len(doc["itemCode"]) == 31)
-    return faults
+    return list(faults)
 
 
 def evaluation(doc: Doc) -> list[str]:
@@ -325,7 +328,7 @@ def evaluation(doc: Doc) -> list[str]:
     faults.need("level", doc["level"] in set("12345"))
     faults.need("rated", moment(doc["evalTime"], "%Y%m%d%H%M%S"))
     faults.need("source", doc["source"] in set("12345"))
-    return faults
+    return list(faults)
 
 
 def service_item(doc: Doc) -> list[str]:
@@ -335,11 +338,12 @@ def service_item(doc: Doc) -> list[str]:
     faults.need("organ", uscc.is_valid(doc["organCode"]))
     faults.need("days", 0 <= doc["promiseDays"] <= doc["legalDays"])
     faults.need("kind", doc["kind"] in set("1234") and is_name(doc["taskName"]))
-    return faults
+    return list(faults)
 
 
 RULES = {
-    name: rule for name, rule in list(globals().items())
+    name: rule
+    for name, rule in list(globals().items())
     if callable(rule) and getattr(rule, "__annotations__", {}).get("doc") == "Doc"
 }
 OLDEST = datetime.combine(TODAY - timedelta(days=400), datetime.min.time())

@@ -56,7 +56,8 @@ def test_a_change_without_defect_is_valid(plans):
     """Updates, inserts and corrections would all be accepted."""
     wrong = [
         (change.dataset, change.key, rules.RULES[change.dataset](change.doc))
-        for _, change, line in walk(plans) if line is None
+        for _, change, line in walk(plans)
+        if line is None
     ]
 
     assert [] == [entry for entry in wrong if entry[2]]

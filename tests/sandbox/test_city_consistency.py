@@ -1,4 +1,4 @@
-"""Every record that is not marked as a defect is valid, by rules that know nothing of the generator."""
+"""Every record that is not marked as a defect is valid, by rules made without the generator."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_a_record_without_truth_line_stays_valid_after_injection(spoiled, datase
     """The truth file leaves nothing out."""
     marked = {line.record for line in spoiled.injected.lines}
     docs = [
-        doc for doc in spoiled.city.records[dataset] if (dataset, key_of(dataset, doc)) not in marked
+        doc
+        for doc in spoiled.city.records[dataset]
+        if (dataset, key_of(dataset, doc)) not in marked
     ]
 
     assert [] == broken(dataset, docs)
@@ -70,7 +72,9 @@ def test_no_person_or_company_has_another_area_code(clean_city):
     """Nobody made here can be anybody: every number carries 620899."""
     numbers = set()
     for name, field in (
-        ("person_insurance", "AAC002"), ("taxpayer", "FDDBRSFZH"), ("enterprise_person", "cerno"),
+        ("person_insurance", "AAC002"),
+        ("taxpayer", "FDDBRSFZH"),
+        ("enterprise_person", "cerno"),
         ("online_application", "applicantId"),
     ):
         numbers |= {doc[field][:6] for doc in clean_city.records[name]}

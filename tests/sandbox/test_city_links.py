@@ -81,7 +81,8 @@ def test_sellers_of_a_resale_are_the_former_owners(clean_city):
     rights = clean_city.records["real_estate_right"]
     former = {d["BDCDYH"]: d for d in rights if d["QSZT"] == "2"}
     resales = [
-        contracts[d["FDCJYHTH"]] for d in rights
+        contracts[d["FDCJYHTH"]]
+        for d in rights
         if "FDCJYHTH" in d and contracts[d["FDCJYHTH"]]["contractKind"] == "2"
     ]
     for contract in resales:
@@ -114,7 +115,8 @@ def test_every_finished_sale_has_exactly_one_valid_deed_tax(clean_city):
     """Registration asks for it."""
     rights = [d for d in clean_city.records["real_estate_right"] if "FDCJYHTH" in d]
     paid = Counter(
-        d["HTBH"] for d in clean_city.records["deed_tax_payment"]
+        d["HTBH"]
+        for d in clean_city.records["deed_tax_payment"]
         if d["SZDM"] == "10119" and d["ZTBZ"] == "1"
     )
 
@@ -164,7 +166,9 @@ def test_shares_of_a_company_make_a_hundred_percent(clean_city):
 
 def test_contributions_are_paid_by_insured_employees_of_insured_units(clean_city):
     """Person, kind and unit are known to social security."""
-    insured = {(d["AAC001"], d["AAE140"], d["AAB001"]) for d in clean_city.records["person_insurance"]}
+    insured = {
+        (d["AAC001"], d["AAE140"], d["AAB001"]) for d in clean_city.records["person_insurance"]
+    }
     units = {doc["AAB001"] for doc in clean_city.records["unit_insurance"]}
     paid = {(d["AAC001"], d["AAE140"], d["AAB001"]) for d in clean_city.records["contribution"]}
 
@@ -176,15 +180,18 @@ def test_one_resident_has_one_name_everywhere(clean_city):
     """A second name for the same number is always an injected defect."""
     names = defaultdict(set)
     places = {
-        "person_insurance": ("AAC002", "AAC003"), "enterprise_person": ("cerno", "name"),
-        "taxpayer": ("FDDBRSFZH", "FDDBRXM"), "online_application": ("applicantId", "applicantName"),
+        "person_insurance": ("AAC002", "AAC003"),
+        "enterprise_person": ("cerno", "name"),
+        "taxpayer": ("FDDBRSFZH", "FDDBRXM"),
+        "online_application": ("applicantId", "applicantName"),
         "deed_tax_payment": ("NSRSBH", "NSRMC"),
     }
     for dataset, (number, name) in places.items():
         for doc in clean_city.records[dataset]:
             names[doc[number]].add(doc[name])
     for dataset, number, name in (
-        ("real_estate_right", "ZJH", "QLRMC"), ("sale_contract", "idNo", "name")
+        ("real_estate_right", "ZJH", "QLRMC"),
+        ("sale_contract", "idNo", "name"),
     ):
         for doc in clean_city.records[dataset]:
             for child in doc[DATASETS[dataset].child_list]:
@@ -266,7 +273,8 @@ def test_a_unit_has_at_most_one_live_contract(clean_city):
     """Drafts and recorded contracts together."""
     rights = {d.get("FDCJYHTH") for d in clean_city.records["real_estate_right"]}
     open_units = Counter(
-        d["unitNo"] for d in clean_city.records["sale_contract"]
+        d["unitNo"]
+        for d in clean_city.records["sale_contract"]
         if d["status"] != "9" and d["contractNo"] not in rights
     )
 

@@ -1,4 +1,4 @@
-"""Identifiers carry the check digits of their standards, as an independent library computes them."""
+"""Identifiers carry the check digits of their standards, as python-stdnum computes them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_resident_ids_match_the_published_vectors(birth, sequence, area, expecte
 
 @given(BIRTHS, st.integers(1, 995))
 def test_resident_ids_pass_iso_7064_mod_11_2(birth, sequence):
-    """stdnum's general MOD 11-2 agrees; its cn.ric is not used, it rejects real old numbers."""
+    """Stdnum's general MOD 11-2 agrees; its cn.ric is not used, it rejects real old numbers."""
     number = ids.resident_id(birth, sequence)
 
     assert 18 == len(number)
@@ -74,7 +74,7 @@ def test_credit_codes_match_the_published_vectors(kind, area, body, expected):
 
 @given(st.integers(0, 31**6 - 1), st.sampled_from(["91", "92", "93"]))
 def test_credit_codes_pass_the_independent_check(number, kind):
-    """stdnum computes the outer check the same way."""
+    """Stdnum computes the outer check the same way."""
     code = ids.credit_code(kind, ids.organisation_body(number))
 
     assert uscc.is_valid(code)
@@ -99,7 +99,7 @@ def test_the_registration_number_matches_the_vector():
 
 @given(st.integers(0, 99_999_999))
 def test_registration_numbers_pass_iso_7064_mod_11_10(sequence):
-    """stdnum's general MOD 11,10 agrees."""
+    """Stdnum's general MOD 11,10 agrees."""
     assert mod_11_10.is_valid(ids.registration_no(sequence))
 
 

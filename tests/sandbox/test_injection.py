@@ -1,8 +1,9 @@
-"""The truth says exactly what was done to the city: nothing more, nothing less, nothing elsewhere."""
+"""The truth says exactly what was done to the city: nothing more, nothing less."""
 
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 
 import pytest
@@ -16,12 +17,25 @@ from tests.sandbox.conftest import PEOPLE, SEED, TODAY
 
 KINDS = {
     "quarantined": {
-        "bad_check_digit", "missing_required", "unknown_code", "wrong_unit", "bad_date",
-        "future_date", "negative_amount", "seq_out_of_order", "area_mismatch", "bad_month",
-        "unit_no_malformed", "paid_above_due",
+        "bad_check_digit",
+        "missing_required",
+        "unknown_code",
+        "wrong_unit",
+        "bad_date",
+        "future_date",
+        "negative_amount",
+        "seq_out_of_order",
+        "area_mismatch",
+        "bad_month",
+        "unit_no_malformed",
+        "paid_above_due",
     },
     "accepted": {
-        "full_width_digits", "fifteen_digit_id", "lower_case_x", "blanks_in_name", "late_change",
+        "full_width_digits",
+        "fifteen_digit_id",
+        "lower_case_x",
+        "blanks_in_name",
+        "late_change",
     },
     "duplicate": {"duplicate_row"},
     "audit": {"share_sum", "name_mismatch", "price_mismatch"},
@@ -87,7 +101,8 @@ def test_a_record_differs_from_the_clean_city_exactly_if_it_is_marked(clean_city
 def test_every_quarantined_defect_breaks_a_rule_of_one_row(spoiled):
     """Independent rules see each of them without looking at another record."""
     unseen = [
-        line for line, doc in wrong_documents(spoiled, "quarantined")
+        line
+        for line, doc in wrong_documents(spoiled, "quarantined")
         if not rules_see(line.dataset, doc)
     ]
 
@@ -116,7 +131,7 @@ def heal(name, value):
     """Normalise a text the way any hub would; a registration number looks like an old ID."""
     if not isinstance(value, str):
         return value
-    text = value.translate(str.maketrans("０１２３４５６７８９", "0123456789"))
+    text = value.translate(str.maketrans("０１２３４５６７８９", string.digits))
     text = re.sub(r"(?<=[\u4e00-\u9fff])\s(?=[\u4e00-\u9fff])", "", text.strip())
     if re.fullmatch(r"\d{17}x", text):
         return text.upper()
@@ -129,8 +144,7 @@ def heal(name, value):
 def test_no_audit_defect_breaks_a_rule_of_one_row(spoiled):
     """Only a look at two departments finds them; shares need all rows of one record."""
     seen = [
-        line for line, doc in wrong_documents(spoiled, "audit")
-        if rules.RULES[line.dataset](doc)
+        line for line, doc in wrong_documents(spoiled, "audit") if rules.RULES[line.dataset](doc)
     ]
 
     assert [] == seen
@@ -151,7 +165,8 @@ def test_no_defect_touches_a_change_time_but_the_late_ones(clean_city, spoiled):
     """Windows stay true; a late change moves its record into the last days."""
     clean, now = documents(clean_city), documents(spoiled.city)
     moved = {
-        record for record, doc in now.items()
+        record
+        for record, doc in now.items()
         if read_stamp(record[0], doc) != read_stamp(record[0], clean[record])
     }
     late = {line.record for line in spoiled.injected.lines if line.defect == "late_change"}

@@ -1,4 +1,4 @@
-"""The state file keeps documents as they are served and pages them in the order a protocol asks for."""
+"""The state file keeps documents as they are served, and what each server must remember."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from sandbox.state import (
     transaction,
 )
 
-NOON = datetime(2026, 11, 20, 12, 0, 0)
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=BEIJING).replace(tzinfo=None)
 
 
 @pytest.fixture
@@ -58,11 +58,23 @@ def payment(number, **more):
     return {"DZSPHM": f"{number:018d}", "NSRMC": "欧阳𠅤", "GXSJ": "", **more}
 
 
+def add_one_after_the_other(connection, *docs):
+    """Add documents by separate statements."""
+    for doc in docs:
+        add_records(connection, "deed_tax_payment", [("2026-01-01T00:00:00", doc)])
+
+
 def accepted(version="1", **more):
     """A pushed row that was accepted."""
     values = {
-        "dataset": "sale_contract", "row_guid": "g1", "version": version, "digest": "d",
-        "op": "I", "doc": {"a": 1}, "receipt_no": f"R{version}", "received_at": "now",
+        "dataset": "sale_contract",
+        "row_guid": "g1",
+        "version": version,
+        "digest": "d",
+        "op": "I",
+        "doc": {"a": 1},
+        "receipt_no": f"R{version}",
+        "received_at": "now",
     }
     return Accepted(**(values | more))
 
@@ -111,9 +123,10 @@ def test_both_rows_of_a_duplicate_are_replaced(state):
 
 def test_a_failed_transaction_leaves_nothing(state):
     """All or nothing."""
-    with pytest.raises(ZeroDivisionError), transaction(state):
-        add_records(state, "deed_tax_payment", [("2026-01-01T00:00:00", payment(1))])
-        raise ZeroDivisionError
+    unwritable = payment(2, amount=object())
+
+    with pytest.raises(TypeError), transaction(state):
+        add_one_after_the_other(state, payment(1), unwritable)
 
     assert {} == count_records(state)
 
