@@ -55,7 +55,7 @@ PULLS = {
 }
 PUSHES = {
     "up_pro_accept": Form(
-        ("project_no", "task_code", "applyer_name", "accept_date"),
+        ("project_no", "task_code", "applyer_name", "apply_date"),
         required_to_delete=("project_no",),
     ),
     "up_pro_process": Form(

@@ -126,7 +126,7 @@ def case_row(row_guid: str, project_no: str, cd_time: str = "20260302090000", **
 
 def accept_row(row_guid: str, project_no: str, cd_time: str = "20260302090000") -> Any:
     """Write a complete up_pro_accept row."""
-    fields = {"task_code": "T1", "applyer_name": "张*", "accept_date": "20260302090000"}
+    fields = {"task_code": "T1", "applyer_name": "张*", "apply_date": "20260302090000"}
     return case_row(row_guid, project_no, cd_time, **fields)
 
 

@@ -128,7 +128,7 @@ def test_case_rows_are_idempotent_by_version_and_guarded_against_old_ones(town):
     row = accept_row("a-3", "P3", "20260302090005")
     older = accept_row("a-3", "P3", "20260302090004")
     newer = accept_row("a-3", "P3", "20260302090006")
-    data = {"task_code": "T2", "applyer_name": "李*", "accept_date": "20260302090000"}
+    data = {"task_code": "T2", "applyer_name": "李*", "apply_date": "20260302090000"}
     other = case_row("a-3", "P3", "20260302090005", **data)
 
     answers = [push(town, "up_pro_accept", item)[0] for item in (row, row, older, other, newer)]
@@ -160,14 +160,14 @@ def test_the_digest_is_over_sorted_keys_with_chinese_as_it_is():
     assert hashlib.sha256(text.encode()).hexdigest() == digest
 
 
-@pytest.mark.parametrize("missing", ["project_no", "task_code", "applyer_name", "accept_date"])
+@pytest.mark.parametrize("missing", ["project_no", "task_code", "applyer_name", "apply_date"])
 def test_a_case_row_without_a_required_field_is_refused(town, missing):
     """E101 names the field."""
     fields = {
         "project_no": "P5",
         "task_code": "T1",
         "applyer_name": "张*",
-        "accept_date": "20260302090000",
+        "apply_date": "20260302090000",
     }
     del fields[missing]
     row = {"row_guid": "a-5", "cd_operation": "I", "cd_time": "20260302090000"}
