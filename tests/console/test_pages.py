@@ -1,4 +1,4 @@
-"""The console's pages over a real database: who may see them, what they say, what they never say."""
+"""The console over a real database: who may see it, what it says, what it never says."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_messages_are_escaped(reader: TestClient):
 
 
 def test_a_pull_shows_where_its_rows_went_and_that_they_balance(reader: TestClient):
-    """read = accepted + quarantined + duplicate."""
+    """Read = accepted + quarantined + duplicate."""
     row = cells(reader.get("/transfers").text, f"/transfers/{PULL}")
 
     assert ["1,250", "1,200", "45", "5"] == row[3:7]

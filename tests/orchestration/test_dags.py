@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk import AssetAlias
 
+from tongban.kernel.errors import ConfigInvalid
 from tongban.orchestration import (
     build_audit_dag,
     build_cases_dag,
@@ -170,3 +171,27 @@ def test_maintenance_emits_assets_that_are_known_only_at_run_time(dags):
     outlets = dags["maintenance"].get_task("requeue").outlets
 
     assert [AssetAlias] == [type(item) for item in outlets]
+
+
+def test_one_broken_contract_leaves_the_other_dags_alone(root: Path):
+    """The broken route says file and line; the other departments go on."""
+    contract = root / "contracts" / "sale_contract" / "v1.yaml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace("logicalType: string", "logicalType: strin"), encoding="utf-8")
+
+    dags = {dag.dag_id: dag for dag in build_pull_dags(root)}
+
+    assert ["pull", "load"] == [task.task_id for task in dags["pull_house_unit"].tasks]
+    assert ["definition"] == [task.task_id for task in dags["pull_sale_contract"].tasks]
+    assert "contracts/sale_contract/v1.yaml:" in dags["pull_sale_contract"].doc_md
+    assert '"string"' in dags["pull_sale_contract"].doc_md
+    assert "invalid" in dags["pull_sale_contract"].tags
+
+
+def test_a_broken_system_is_refused_with_file_and_line(root: Path):
+    """Airflow shows it as an import error of the file."""
+    path = root / "connectors" / "systems" / "tax.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "protocoll: rest\n", encoding="utf-8")
+
+    with pytest.raises(ConfigInvalid, match=r"tax\.yaml:\d+: .*protocoll"):
+        build_push_dags(root)

@@ -51,9 +51,9 @@ def _audit_task(root: Path) -> Any:
     )
     def audit() -> Document:
         """Run the audit; scores and counts go to XCom, findings stay in the hub."""
-        from tongban import pipeline
+        from tongban.quality import run_audit
 
         with hub_of(root) as hub:
-            return only_counts(pipeline.run_audit(hub))
+            return only_counts(run_audit(hub))
 
     return audit

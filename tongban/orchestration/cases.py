@@ -56,13 +56,13 @@ def _advance_task(root: Path) -> Any:
     )
     def advance(*, outlet_events: Any, ti: Any) -> Document:
         """Move every case as far as its facts allow, then start the pushes that it needs."""
-        from tongban import pipeline
+        from tongban.cases.run import advance_cases
 
         with hub_of(root) as hub:
-            counts = only_counts(pipeline.advance_cases(hub))
+            counts = only_counts(advance_cases(hub))
             due = due_rows(hub, CASE_DATASETS)
-        documents = [{**counts, "dataset": dataset} for dataset in CASE_DATASETS]
-        announce(outlet_events, documents, due=due, keep=ti)
+        made = [{**counts, "dataset": dataset} for dataset in CASE_DATASETS]
+        announce(outlet_events, made, due=due, keep=ti)
         return counts
 
     return advance

@@ -23,14 +23,17 @@ UPDATE hub.outbox SET state = 'queued', attempts = 0, next_try_at = now(), close
 WHERE state = 'parked'
 """
 _OLD = """
-SELECT system, dataset, landing FROM hub.transfer
+SELECT landing FROM hub.transfer
 WHERE direction = 'pull' AND landing IS NOT NULL
-GROUP BY system, dataset, landing
-HAVING bool_and(finished_at IS NOT NULL)
+GROUP BY landing
+HAVING bool_and(state = 'finished')
    AND max(finished_at) < now() - make_interval(days => %(days)s)
 """
 _FORGET = "UPDATE hub.transfer SET landing = NULL WHERE landing = ANY(%(landings)s)"
-_DATASET = "SELECT dataset FROM hub.transfer WHERE landing = %(landing)s AND parent_id IS NULL"
+_DATASET = """
+SELECT dataset FROM hub.transfer
+WHERE transfer_id::text = %(landing)s AND direction = 'pull' AND landing IS NOT NULL
+"""
 
 
 def due_by_dataset(hub: Hub) -> dict[str, int]:
@@ -52,14 +55,18 @@ def requeue_parked(hub: Hub) -> int:
 
 
 def remove_landings(hub: Hub, days: int) -> int:
-    """Remove landings whose transfers all ended more than `days` ago; give their number."""
+    """Remove landings whose transfers all finished more than `days` ago; give their number.
+
+    Landings of failed or refused transfers stay: a person still has to look at them.
+    """
     with hub.engine.connect() as connection:
-        old = [tuple(row) for row in connection.exec_driver_sql(_OLD, {"days": days})]
-    for system, dataset, landing in old:
-        hub.landing.landing(system, dataset, landing).delete()
+        old = [str(row[0]) for row in connection.exec_driver_sql(_OLD, {"days": days})]
+    for landing in old:
+        system, dataset, landing_id = landing.split("/")
+        hub.landing.landing(system, dataset, landing_id).delete()
     if old:
         with hub.engine.begin() as connection:
-            connection.exec_driver_sql(_FORGET, {"landings": [row[2] for row in old]})
+            connection.exec_driver_sql(_FORGET, {"landings": old})
     return len(old)
 
 

@@ -7,6 +7,7 @@ the parent's Asset finds them stored.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from airflow.sdk import DAG, task
 from tongban.kernel.catalog import Catalog, PullRoute, load_catalog
 from tongban.orchestration import deadlines, documents, schedules
 from tongban.orchestration.assets import announce, dataset_asset
+from tongban.orchestration.broken import built_or_broken
 from tongban.orchestration.pools import LOAD_POOL, department_pool
 from tongban.orchestration.runtime import (
     due_rows,
@@ -32,7 +34,9 @@ def build_pull_dags(root: Path) -> list[DAG]:
     """One DAG per pull route of the catalog below `root`."""
     catalog = load_catalog(root)
     return [
-        build_pull_dag(catalog, route)
+        built_or_broken(
+            f"pull_{route.dataset}", route.system, partial(build_pull_dag, catalog, route)
+        )
         for route in catalog.pull_routes
         if schedules.is_wanted(f"pull_{route.dataset}")
     ]

@@ -6,6 +6,7 @@ a record is a receipt, not a failure of the run; only an unreachable target make
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow.sdk import DAG, Param, task
 from tongban.kernel.catalog import Catalog, PushRoute, load_catalog
 from tongban.orchestration import deadlines, documents, schedules
 from tongban.orchestration.assets import dataset_asset
+from tongban.orchestration.broken import built_or_broken
 from tongban.orchestration.pools import department_pool
 from tongban.orchestration.runtime import hub_of, pushed_counts
 
@@ -24,7 +26,7 @@ def build_push_dags(root: Path) -> list[DAG]:
     """One DAG per push route of the catalog below `root`."""
     catalog = load_catalog(root)
     return [
-        build_push_dag(catalog, route)
+        built_or_broken(f"push_{route.name}", route.target, partial(build_push_dag, catalog, route))
         for route in catalog.push_routes
         if schedules.is_wanted(f"push_{route.name}")
     ]
