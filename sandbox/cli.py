@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -22,6 +23,7 @@ from sandbox.datasets import DATASETS, SYSTEMS
 from sandbox.errors import SandboxError
 from sandbox.injection import DEFAULT_RATE
 from sandbox.population import populate
+from sandbox.truth import load as load_truth
 
 app = typer.Typer(
     name="sandbox",
@@ -137,6 +139,14 @@ def accepted(
     """Show the rows that a running server accepted from the hub, one JSON object a line."""
     for row in remote.accepted(state, system, dataset, limit):
         _print(row)
+
+
+@app.command()
+@_one_sentence
+def truth(state: State) -> None:
+    """Show the defects that hold now, one JSON object a line."""
+    for line in load_truth(state):
+        _print(asdict(line))
 
 
 @app.command()

@@ -194,9 +194,9 @@ def _tables(settings: Settings, urls: DatabaseUrls | None, parts: set[str], repo
     """Migrate the hub's tables, then Airflow's."""
     if urls is None:
         return
-    from tongban import pipeline
+    from tongban.hub import open_hub
 
-    pipeline.open_hub(replace(settings, database_url=urls.hub)).close()
+    open_hub(replace(settings, database_url=urls.hub)).close()
     if "airflow" in parts:
         airflow.prepare(settings)
         if airflow.migrate(settings, urls):

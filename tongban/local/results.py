@@ -1,0 +1,203 @@
+"""Results: what the demo moved, and whether it is right, read from the hub and both its ends.
+
+Three questions: do the counts of every transfer balance; did the hub refuse exactly the records
+that the sandbox knows to be wrong; does the substation hold exactly what was pushed. Answers are
+counts and booleans; no key and no value leaves this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tongban.kernel.settings import Settings
+from tongban.local import sandbox
+
+if TYPE_CHECKING:
+    from tongban.hub import Hub
+
+SUBSTATION = "substation"
+CLOSED_WELL = ("accepted", "duplicate")
+NOT_DUE = (*CLOSED_WELL, "superseded", "withheld")
+
+TRANSFERS = """
+SELECT system, dataset, direction,
+       sum(read_rows)::bigint AS read,
+       sum(new_rows + changed_rows + same_rows)::bigint AS accepted,
+       sum(quarantined_rows)::bigint AS quarantined,
+       sum(duplicate_rows)::bigint AS duplicate,
+       sum(pushed_rows)::bigint AS pushed,
+       sum(acknowledged_rows)::bigint AS acknowledged,
+       round(sum(work_ms) / 1000.0, 2)::float AS seconds
+  FROM hub.transfer
+ WHERE started_at >= %s AND state = 'finished'
+ GROUP BY system, dataset, direction
+ ORDER BY direction, system, dataset
+"""
+UNBALANCED = """
+SELECT count(*) FROM hub.transfer
+ WHERE started_at >= %s
+   AND (state IN ('pulling', 'landed', 'refused')
+        OR direction = 'pull' AND state = 'finished' AND read_rows
+           <> new_rows + changed_rows + same_rows + quarantined_rows + duplicate_rows)
+"""
+UNACKNOWLEDGED = "SELECT count(*) FROM hub.outbox WHERE NOT state = ANY(%s)"
+DELIVERED = """
+SELECT DISTINCT ON (record_id) record_id, encode(digest, 'hex') AS digest
+  FROM hub.outbox
+ WHERE target = %s AND dataset = %s AND state = ANY(%s)
+ ORDER BY record_id, version DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What one demo run did.
+
+    Attributes:
+        transfers: One plain dict per system, dataset and direction.
+        balanced: Every transfer of the run is finished and its counts add up.
+        unacknowledged: Outbox rows that no receiver has confirmed.
+        quarantine_matches_truth: The open quarantine is the sandbox's truth, record by record.
+        substation_matches: The substation's statement is what was delivered, by key and digest.
+        differences: Datasets that differ, with counts, for the message.
+    """
+
+    transfers: list[dict[str, Any]]
+    balanced: bool
+    unacknowledged: int
+    quarantine_matches_truth: bool
+    substation_matches: bool
+    differences: list[str]
+
+    @property
+    def is_right(self) -> bool:
+        """Tell if nothing is wrong."""
+        return (
+            self.balanced
+            and self.unacknowledged == 0
+            and self.quarantine_matches_truth
+            and self.substation_matches
+        )
+
+
+def read(settings: Settings, since: datetime) -> Results:
+    """Read the results of everything since a moment.
+
+    Args:
+        settings: With the hub's database URL; the sandbox of its home must run.
+        since: Start of the demo.
+    """
+    from tongban.hub import open_hub
+
+    if settings.database_url is None:
+        raise AssertionError("results are read from a running stack")
+    with (
+        open_hub(settings) as hub,
+        psycopg.connect(settings.database_url, row_factory=dict_row) as connection,
+    ):
+        transfers = [dict(row) for row in connection.execute(TRANSFERS, [since])]
+        for row in transfers:
+            row["protocol"] = _protocol(hub, row["system"])
+        wrong = _quarantine_differences(hub, connection, settings)
+        astray = _substation_differences(hub, connection)
+        return Results(
+            transfers=transfers,
+            balanced=_count(connection, UNBALANCED, since) == 0,
+            unacknowledged=_count(connection, UNACKNOWLEDGED, list(NOT_DUE)),
+            quarantine_matches_truth=not wrong,
+            substation_matches=not astray,
+            differences=[*wrong, *astray],
+        )
+
+
+def _protocol(hub: Hub, system: str) -> str:
+    """SOAP, REST, or the hub's own rows."""
+    return str(hub.catalog.system(system).protocol) if system in hub.catalog.systems else "hub"
+
+
+def _quarantine_differences(
+    hub: Hub, connection: psycopg.Connection[dict[str, Any]], settings: Settings
+) -> list[str]:
+    """Compare the open quarantine with the truth, by record id."""
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in sandbox.run_program(settings, "truth").splitlines():
+        fact = json.loads(line)
+        if fact["expect"] == "quarantined":
+            keys[fact["system"], fact["dataset"]].append(fact["key"])
+    expected = {
+        (dataset, record)
+        for (system, dataset), source_keys in keys.items()
+        for record in _record_ids(hub, system, dataset, source_keys)
+    }
+    rows = connection.execute("SELECT dataset, key_index FROM hub.quarantine WHERE state = 'open'")
+    found = {(str(row["dataset"]), row["key_index"]) for row in rows}
+    return _differences("quarantine", expected - found, "missed", found - expected, "unexpected")
+
+
+def _record_ids(hub: Hub, system: str, dataset: str, source_keys: list[str]) -> list[UUID]:
+    """The hub's ids of records that the source names by its own keys."""
+    import polars as pl
+
+    from tongban.normalize import apply, compile_mapping
+    from tongban.protect.digest import record_ids
+
+    contract, mapping = hub.catalog.contract(dataset), hub.catalog.mapping(system, dataset)
+    parts = zip(*(key.split("|") for key in source_keys), strict=True)
+    frame = pl.DataFrame(
+        {name: list(values) for name, values in zip(mapping.source_key, parts, strict=True)}
+    )
+    rows = apply(compile_mapping(mapping, contract, hub.catalog.codes), frame).frame
+    return [UUID(bytes=found) for found in record_ids(hub.keyring, contract, rows)]
+
+
+def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, Any]]) -> list[str]:
+    """Compare what was delivered to the substation with its own statement."""
+    lines = []
+    connector = hub.connector(SUBSTATION)
+    try:
+        for route in hub.catalog.push_routes:
+            if route.target != SUBSTATION:
+                continue
+            rows = connection.execute(DELIVERED, [SUBSTATION, route.dataset, list(CLOSED_WELL)])
+            sent = {(route.dataset, str(row["record_id"]), str(row["digest"])) for row in rows}
+            held = {
+                (route.dataset, str(UUID(guid)), digest)
+                for guid, _version, digest in connector.statement(route.dataset)
+            }
+            lines += _differences("substation", sent - held, "missing", held - sent, "unknown")
+    finally:
+        connector.close()
+    return lines
+
+
+def _differences(
+    where: str,
+    lacking: Iterable[tuple[Any, ...]],
+    lacking_word: str,
+    surplus: Iterable[tuple[Any, ...]],
+    surplus_word: str,
+) -> list[str]:
+    """Counts per dataset, in words."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for item in lacking:
+        counts[item[0]][0] += 1
+    for item in surplus:
+        counts[item[0]][1] += 1
+    return [
+        f"{where} {dataset}: {lack} {lacking_word}, {more} {surplus_word}"
+        for dataset, (lack, more) in sorted(counts.items())
+    ]
+
+
+def _count(connection: psycopg.Connection[dict[str, Any]], question: str, value: object) -> int:
+    row = connection.execute(question.encode(), [value]).fetchone()
+    return 0 if row is None else int(row["count"])
