@@ -24,9 +24,7 @@ T0 = datetime(2026, 3, 1, 9, 0, tzinfo=BEIJING)
 PAYMENT_FIELDS = (
     Field("ticket_no", "税票号", "string", required=True),
     Field("contract_no", "合同号", "string"),
-    Field(
-        "payer_name", "纳税人", "string", required=True, classification="sensitive", mask="name"
-    ),
+    Field("payer_name", "纳税人", "string", required=True, classification="sensitive", mask="name"),
     Field(
         "payer_id_no",
         "证件号",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.store.samples import PAYMENT, payments
-from tongban.protect import open_frame
+from tests.store.samples import payments
 
 pytestmark = pytest.mark.postgres
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from tests.store.samples import PAYMENT, PARTY, PAYMENT_FIELDS
+from tests.store.samples import PARTY, PAYMENT, PAYMENT_FIELDS
 from tongban.kernel.contracts import Field
 from tongban.kernel.errors import ConfigInvalid
 from tongban.store import migrate as migrations
@@ -152,7 +152,7 @@ def test_changed_type_is_refused_and_names_the_remedy(empty_engine):
     migrations.migrate(empty_engine, [PAYMENT])
     fields = tuple(replace(f, type="date") if f.name == "paid_at" else f for f in PAYMENT_FIELDS)
 
-    with pytest.raises(ConfigInvalid, match="paid_at is DATE.*raise the contract's major version"):
+    with pytest.raises(ConfigInvalid, match=r"paid_at is DATE.*raise the contract's major version"):
         migrations.migrate(empty_engine, [replace(PAYMENT, fields=fields, digest="3" * 64)])
 
 
