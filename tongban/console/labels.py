@@ -32,7 +32,7 @@ def dataset_label(catalog: Catalog, dataset: str, language: Language) -> str:
     contract = contract_of(catalog, dataset)
     if contract is None:
         return dataset
-    return contract.label if language == "zh" else dataset.replace("_", " ")
+    return contract.label if language == "zh" else dataset.replace("_", " ").capitalize()
 
 
 def system_label(catalog: Catalog, system: str, language: Language) -> str:
