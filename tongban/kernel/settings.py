@@ -7,6 +7,7 @@ Secrets are never settings; they come from connections (`kernel/connections.py`)
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from TONGBAN_ROOT, _HOME, _DATABASE_URL, _LANDING_URL and _PORT_BASE."""
     env = os.environ if environ is None else environ
-    root = Path(env.get("TONGBAN_ROOT") or Path(__file__).resolve().parents[2])
+    root = Path(env.get("TONGBAN_ROOT") or _default_root())
     home = Path(env.get("TONGBAN_HOME") or root / ".tongban")
     return Settings(
         root=root,
@@ -72,3 +73,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         landing_url=env.get("TONGBAN_LANDING_URL") or (home / "landing").as_uri(),
         port_base=int(env.get("TONGBAN_PORT_BASE") or DEFAULT_PORT_BASE),
     )
+
+
+def _default_root() -> Path:
+    """The source tree, or what an installed wheel brought beside itself or below its prefix."""
+    beside = Path(__file__).resolve().parents[2]
+    for folder in (beside, beside / "share" / "tongban", Path(sys.prefix) / "share" / "tongban"):
+        if (folder / "contracts").is_dir():
+            return folder
+    return beside
