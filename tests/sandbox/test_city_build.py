@@ -6,10 +6,12 @@ import tracemalloc
 from datetime import date
 
 from sandbox.city.build import build_city
+from sandbox.city.parties import alone, as_party, family
 from sandbox.city.people import make_people
 from sandbox.city.timeline import Timeline, add_years
 from sandbox.injection import inject_defects
 from tests.sandbox.conftest import PEOPLE, SEED, TODAY
+from tests.sandbox.rules import share
 
 
 def test_the_same_seed_gives_the_same_city(clean_city):
@@ -89,3 +91,23 @@ def test_book_months_are_closed_and_in_order():
     """In January the closed months lie in the year before."""
     assert ["202610", "202611", "202612"] == Timeline(date(2027, 2, 1)).months_back(3)
     assert ["202509", "202510", "202511"] == Timeline(date(2026, 1, 31)).months_back(3)
+
+
+def test_nobody_buys_from_himself(clean_city):
+    """Even where only a handful of people could be drawn."""
+    random = clean_city.random("handful")
+    handful = make_people(random, 6)
+    sellers = alone(as_party(handful[0]))
+    for _ in range(200):
+        buyers = family(random, handful, apart_from=sellers)
+        assert handful[0].resident_id not in {party.id_no for party in buyers.parties}
+
+
+def test_every_way_of_sharing_adds_up(clean_city):
+    """One, two or three owners, alone, jointly or by shares."""
+    random = clean_city.random("shares")
+    handful = make_people(random, 9)
+    groups = [family(random, handful) for _ in range(300)]
+
+    assert {"0", "1", "2"} == {group.holding for group in groups}
+    assert {1} == {sum(share(part) for part in group.shares) for group in groups}

@@ -184,16 +184,22 @@ def test_sale_cases_stay_whole_but_for_a_few_contracts_in_flight(spoiled):
     assert hit <= in_flight
 
 
-def test_what_an_audit_compares_with_is_right(spoiled):
-    """A wrong counterpart would hide the difference."""
-    wrong = {x.record for x in spoiled.injected.lines if x.expect == "quarantined"}
+def test_what_an_audit_compares_with_is_kept_right(spoiled):
+    """A wrong counterpart would hide the difference, so nothing else may touch it."""
     docs = documents(spoiled.city)
+    wrong = {x.record for x in spoiled.injected.lines if x.expect == "quarantined"}
+    compared = set()
     for line in spoiled.injected.lines:
-        doc = docs[line.record]
-        if line.defect == "price_mismatch":
-            assert ("sale_contract", doc.get("HTBH") or doc.get("FDCJYHTH")) not in wrong
-        if line.dataset in {"taxpayer", "unit_insurance"} and line.defect == "name_mismatch":
-            assert ("enterprise", doc.get("SHXYDM") or doc.get("BAB010")) not in wrong
+        if line.defect in {"price_mismatch", "name_mismatch"}:
+            doc = docs[line.record]
+            contract = doc.get("HTBH") or doc.get("FDCJYHTH")
+            company = doc.get("SHXYDM") or doc.get("BAB010")
+            compared.add(("sale_contract", contract) if contract else ("enterprise", company))
+
+    assert len(compared) > 5
+    assert compared <= docs.keys()
+    assert compared <= spoiled.injected.taken
+    assert not compared & wrong
 
 
 def test_no_dataset_gets_dirtier_than_its_limit(spoiled):
