@@ -107,7 +107,7 @@ def test_dataset_table_has_envelopes_for_classified_fields_and_types_for_the_oth
 
 def test_history_table_requires_no_field():
     """An old version stays storable whatever later contracts require."""
-    optional = {"record_id", "version", "row_digest", "transfer_id", "recorded_at", "replaced_at"}
+    optional = {"record_id", "version", "row_digest", "transfer_id", "stored_at", "replaced_at"}
 
     assert optional == {c.name for c in history_table(PAYMENT).columns if not c.nullable}
 

@@ -148,7 +148,7 @@ def _columns(contract: Contract, *, is_history: bool) -> list[Column[Any]]:
         Column("row_digest", LargeBinary, nullable=False),
         Column("transfer_id", Uuid, nullable=False),
         Column(
-            "recorded_at", DateTime(timezone=True), nullable=False, server_default=text("now()")
+            "stored_at", DateTime(timezone=True), nullable=False, server_default=text("now()")
         ),
         Column(
             "confirmed_at",

@@ -25,7 +25,7 @@ from tongban.kernel.contracts import Contract
 from tongban.store.copy import copy_frame
 from tongban.store.datasets import DATA, HISTORY_SUFFIX, versioned_columns
 
-_HUB_COLUMNS = ("record_id", "version", "transfer_id", "recorded_at", "confirmed_at")
+_HUB_COLUMNS = ("record_id", "version", "transfer_id", "stored_at", "confirmed_at")
 
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS chunk_key (
@@ -91,7 +91,7 @@ _ARCHIVE = """
 """
 _REPLACE = """
     UPDATE {table} t SET ({columns}) = ROW({new_columns}), version = t.version + 1,
-           transfer_id = :transfer_id, recorded_at = now(), confirmed_at = NULL
+           transfer_id = :transfer_id, stored_at = now(), confirmed_at = NULL
       FROM chunk_stage s WHERE t.record_id = s.record_id
 """
 _QUEUE_CHANGED = """
