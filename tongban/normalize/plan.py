@@ -213,12 +213,14 @@ def _cleaned(frame: pl.DataFrame, name: str) -> pl.Series:
 
 
 def _source_key(plan: NormalizePlan, columns: Columns) -> pl.Series:
-    """Key fields joined; a separator inside a value is doubled, so that keys stay distinct."""
-    parts = [
-        columns[name].fill_null("").str.replace_all(KEY_SEPARATOR, KEY_SEPARATOR * 2, literal=True)
-        if len(plan.source_key) > 1
-        else columns[name].fill_null("")
-        for name in plan.source_key
-    ]
+    """Key fields joined; a separator inside a value is escaped, so that keys stay distinct."""
+    parts = [columns[name].fill_null("") for name in plan.source_key]
+    if len(parts) > 1:
+        parts = [
+            part.str.replace_all("\\", "\\\\", literal=True).str.replace_all(
+                KEY_SEPARATOR, f"\\{KEY_SEPARATOR}", literal=True
+            )
+            for part in parts
+        ]
     keys = pl.DataFrame({str(i): part for i, part in enumerate(parts)})
     return keys.select(pl.concat_str(pl.all(), separator=KEY_SEPARATOR)).to_series().alias("key")

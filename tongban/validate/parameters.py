@@ -17,7 +17,7 @@ from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, Field, Rule
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.records import BEIJING
-from tongban.kernel.yamlfile import suggestion
+from tongban.kernel.yamlfile import load_yaml, suggestion
 
 NUMERIC = frozenset({"integer", "decimal"})
 TIMES = frozenset({"date", "datetime"})
@@ -34,8 +34,8 @@ class Parameters:
 
     def refuse(self, what: str) -> NoReturn:
         """Refuse the contract because of this rule."""
-        where = f"contract {self.contract.dataset} v{self.contract.version}: rule {self.rule.id}"
-        raise ConfigInvalid(f"{where} ({self.rule.kind}) {what}")
+        place = place_of(self.contract, self.rule.id)
+        raise ConfigInvalid(f"{place}: rule {self.rule.id} ({self.rule.kind}) {what}")
 
     def only(self, *allowed: str) -> None:
         """Refuse a parameter that this kind does not have."""
@@ -86,6 +86,20 @@ class Parameters:
             return _READERS.get(item.type, str)(value)
         except (ValueError, InvalidOperation):
             self.refuse(f'has a value that is no {item.type}, for the field "{item.name}"')
+
+
+def place_of(contract: Contract, name: str) -> str:
+    """`file:line` of a property or a rule, read again only to refuse it."""
+    if not contract.path.is_file():
+        return f"contract {contract.dataset} v{contract.version}"
+    file = load_yaml(contract.path, root=contract.path.parents[2])
+    for where in file.lines:
+        found: Any = file.data
+        for part in where:
+            found = found[part]
+        if isinstance(found, dict) and name in {found.get("id"), found.get("name")}:
+            return file.at(where)
+    return file.at(())
 
 
 def day(value: Any) -> date:

@@ -18,7 +18,7 @@ from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
 from tongban.validate.identifier_rules import Check
-from tongban.validate.parameters import moment
+from tongban.validate.parameters import moment, place_of
 from tongban.validate.patterns import problem_with
 from tongban.validate.rules import compile_rule
 
@@ -148,8 +148,8 @@ def _refuse_twins(builder: _Builder) -> None:
     seen: set[str] = set()
     for rule in builder.rules:
         if rule.id in seen:
-            name = f"contract {builder.contract.dataset} v{builder.contract.version}"
-            raise ConfigInvalid(f'{name}: two rules have the id "{rule.id}"; rename one')
+            place = place_of(builder.contract, rule.id)
+            raise ConfigInvalid(f'{place}: two rules have the id "{rule.id}"; rename one')
         seen.add(rule.id)
 
 
@@ -174,8 +174,8 @@ def _value_rules(builder: _Builder, item: Field, codes: CodeTables) -> None:
         builder.expressions[position] = (length < low) | too_long
     if item.pattern is not None:
         if problem := problem_with(item.pattern):
-            name = f"contract {builder.contract.dataset} v{builder.contract.version}"
-            raise ConfigInvalid(f"{name}: the pattern of {item.name} {problem}")
+            place = place_of(builder.contract, item.name)
+            raise ConfigInvalid(f"{place}: the pattern of {item.name} {problem}")
         position = builder.implicit(item, "pattern", "conformity", f"{item.label}的格式不符")
         builder.expressions[position] = ~column.str.contains(item.pattern)
     if item.minimum is not None or item.maximum is not None:
