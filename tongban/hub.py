@@ -87,7 +87,7 @@ def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = No
         catalog=catalog,
         engine=engine,
         keyring=keyring,
-        landing=LandingStore(found.landing_url, seal=keyring.seal, unseal=keyring.open_envelope),
+        landing=LandingStore(found.landing_url, seal=keyring.seal, unseal=keyring.unseal),
         connections=Connections(found.connections_dir, resolver),
     )
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from tongban.evidence import append
+from tongban.evidence.log import append_load
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
 from tongban.kernel.errors import BatchRefused, TongbanError
@@ -31,12 +31,11 @@ from tongban.push import deliver
 from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
 from tongban.store.leases import Lease, release_lease, take_lease
-from tongban.store.load import ChunkOutcome, LoadChunk, write_chunk
+from tongban.store.load import LoadChunk, write_chunk
 from tongban.validate import compile_contract
 
 if TYPE_CHECKING:
     import polars as pl
-    from sqlalchemy import Connection
 
     from tongban.kernel.catalog import PullRoute
     from tongban.kernel.contracts import Contract
@@ -269,29 +268,8 @@ def _write(
                 warnings=chunk.warnings,
                 work_ms=chunk.work_ms,
             ),
-            evidence=_testify,
+            evidence=append_load,
         )
-
-
-def _testify(conn: Connection, outcome: ChunkOutcome) -> None:
-    """One entry of the evidence log for a committed chunk; the leaf covers its row digests."""
-    append(
-        conn,
-        "load",
-        {
-            "transfer": str(outcome.transfer_id),
-            "system": outcome.system,
-            "dataset": outcome.dataset,
-            "chunk": outcome.chunk_no,
-            "read": outcome.read,
-            "new": outcome.new,
-            "changed": outcome.changed,
-            "same": outcome.same,
-            "quarantined": outcome.quarantined,
-            "duplicate": outcome.duplicate,
-        },
-        outcome.root,
-    )
 
 
 def _loaded(hub: Hub, transfer_id: UUID) -> Loaded:

@@ -24,7 +24,7 @@ WINDOW = Window(since=None, until=NOON)
 def landing(tmp_path: Path) -> Landing:
     """A new landing in a local folder."""
     ring = KeyRing.open(tmp_path / "keys")
-    store = LandingStore((tmp_path / "landing").as_uri(), seal=ring.seal, unseal=ring.open_envelope)
+    store = LandingStore((tmp_path / "landing").as_uri(), seal=ring.seal, unseal=ring.unseal)
     return store.landing("tax", "deed_tax_payment", "0001")
 
 

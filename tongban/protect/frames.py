@@ -155,9 +155,9 @@ def _children_text(
     """Per row, the digests of all its children in one order-free text."""
     result = pl.Series("$children", [""] * frame.height, dtype=pl.String)
     for child, on in children:
-        rows = child._frame[child.ids["ord"]].select(on).with_columns(child.ids["row_digest"])  # noqa: SLF001
+        rows = child._frame[child.ids["ord"]].select(*on).with_columns(child.ids["row_digest"])  # noqa: SLF001
         together = rows.group_by(list(on)).agg(pl.col("row_digest").sort().str.join(""))
-        found = frame.select(on.values()).join(
+        found = frame.select(*on.values()).join(
             together,
             left_on=list(on.values()),
             right_on=list(on),
