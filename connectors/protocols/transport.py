@@ -178,9 +178,10 @@ class Transport:
             return AnswerUnreadable(
                 f"{self.system}: {draft.what} answers with broken compression", system=self.system
             )
-        if _invalid_address(exc):
+        if _impossible(exc):
             return ConfigInvalid(
-                f"{self.system}: the address of the connection is no http(s) URL; correct base_url",
+                f"{self.system}: {draft.what} has an address or a header that HTTP cannot carry; "
+                "correct base_url of the connection, or the declared headers",
                 system=self.system,
             )
         not_sent = any(isinstance(cause, (*_NOT_SENT, ssl.SSLError)) for cause in chain)
@@ -223,9 +224,11 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
         waiting += [cause.__cause__, cause.__context__, reason, *cause.args]
 
 
-def _invalid_address(exc: Exception) -> bool:
+def _impossible(exc: Exception) -> bool:
+    """Tell whether the request itself cannot exist."""
     kinds = (
         requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidHeader,
         requests.exceptions.InvalidSchema,
         requests.exceptions.MissingSchema,
         urllib3.exceptions.LocationValueError,
