@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from tongban.console.texts import TEXTS, Language, text_of
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.contracts import Contract
@@ -68,6 +70,12 @@ def field_label(contract: Contract | None, field: str, language: Language) -> st
 def number(value: Any) -> str:
     """Thousands apart; a dash for nothing."""
     return "–" if value is None else f"{int(value):,}"
+
+
+def breakable(code: str) -> Markup:
+    """A code that a narrow column may break after its dots and underscores."""
+    whole = str(escape(code))
+    return Markup(whole.replace(".", ".<wbr>").replace("_", "_<wbr>"))  # noqa: S704 - escaped
 
 
 def moment(value: datetime | None) -> str:

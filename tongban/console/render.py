@@ -65,7 +65,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=labels.number, moment=labels.moment, short_moment=labels.short_moment
+        number=labels.number,
+        breakable=labels.breakable,
+        moment=labels.moment,
+        short_moment=labels.short_moment,
     )
     environment.globals.update(style=_asset("style.css"), theme=_asset("theme.js"), menu=MENU)
     return environment

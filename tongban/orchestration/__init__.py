@@ -5,7 +5,8 @@ one function of `tongban.pipeline` and gives references and counts to XCom; reco
 numbers of people never pass through Airflow. Heavy libraries are imported inside tasks, so that
 the DAG folder parses in a fraction of a second.
 
-The names below are imported on first use: `pools` is also used without Airflow.
+The names below are imported on first use, since `tongban.orchestration.pools` is needed where
+Airflow must not be loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tongban.orchestration.audits import build_audit_dag
     from tongban.orchestration.cases import build_cases_dag
     from tongban.orchestration.maintenance import build_maintenance_dag
-    from tongban.orchestration.pools import pools
     from tongban.orchestration.pulls import build_pull_dags
     from tongban.orchestration.pushes import build_push_dags
 
@@ -27,7 +27,6 @@ __all__ = [
     "build_maintenance_dag",
     "build_pull_dags",
     "build_push_dags",
-    "pools",
 ]
 
 _HOMES = {
@@ -36,7 +35,6 @@ _HOMES = {
     "build_maintenance_dag": "maintenance",
     "build_pull_dags": "pulls",
     "build_push_dags": "pushes",
-    "pools": "pools",
 }
 
 
