@@ -24,7 +24,7 @@ IN_REGISTRATION = "IN_REGISTRATION"
 DONE = "DONE"
 
 _CONTRACT_RECORDED = "recorded"
-_DEED_TAX = "10119"  # 契税, code table tax_kind
+_DEED_TAX = "deed_tax"
 _TAX_VALID = "valid"
 _BUYER = "buyer"
 _RIGHT_CURRENT = "current"
