@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from tongban.console import labels, queries
 from tongban.console.texts import Language
 from tongban.console.view import HubView
-from tongban.kernel.catalog import Catalog
+from tongban.kernel.catalog import HUB, Catalog
 
 Page = tuple[str, dict[str, Any]]
 STATES = ("pulling", "landed", "finished", "failed", "refused")
@@ -95,13 +95,14 @@ def filter_of_dag(hub: HubView, dag_id: str) -> Filter:
             return Filter(
                 system=push.target, dataset=push.dataset, direction="push", is_history=True
             )
-    return Filter()
+    return Filter(system=HUB, is_history=True) if dag_id == "cases" else Filter()
 
 
 def routes(catalog: Catalog) -> list[queries.Route]:
-    """Every route of the catalog, children of shared pages included."""
+    """Every route of the catalog: children of shared pages and what the hub makes included."""
     pulls = [("pull", r.system, d) for r in catalog.pull_routes for d in r.datasets]
-    return pulls + [("push", r.target, r.dataset) for r in catalog.push_routes]
+    own = [("pull", HUB, d) for d in catalog.datasets if catalog.provider(d) == HUB]
+    return pulls + own + [("push", r.target, r.dataset) for r in catalog.push_routes]
 
 
 def dressed(catalog: Catalog, row: dict[str, Any], language: Language) -> dict[str, Any]:
@@ -197,7 +198,8 @@ def transfers(hub: HubView, language: Language, wanted: Filter) -> Page:
         if more
         else None,
         "systems": [
-            (name, labels.system_label(catalog, name, language)) for name in sorted(catalog.systems)
+            (name, labels.system_label(catalog, name, language))
+            for name in (*sorted(catalog.systems), HUB)
         ],
         "datasets": [
             (name, labels.dataset_label(catalog, name, language)) for name in catalog.datasets
