@@ -76,12 +76,11 @@ class BudgetKeeper:
             yield limit if left is None else min(limit, left)
 
     def _wait_for_rate(self) -> None:
-        """Take the next place in the line; a burst of one second's calls may pass at once."""
+        """Take the next place in the line; calls are spaced evenly, so no second has a burst."""
         gap = 1.0 / self.budget.requests_per_second
-        burst = max(self.budget.requests_per_second - 1.0, 0.0) * gap
         with self._lock:
             now = self._clock.monotonic()
-            mine = max(self._next_call_at, now - burst)
+            mine = max(self._next_call_at, now)
             self._next_call_at = mine + gap
         if mine > now:
             self._clock.sleep(mine - now)

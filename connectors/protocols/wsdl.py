@@ -91,6 +91,12 @@ class Description:
                 f"({type(exc).__name__}); pin a valid WSDL",
                 system=self._system,
             ) from exc
+        if service is None:
+            raise InterfaceChanged(
+                f"{self._system}: connectors/wsdl/{self._soap.wsdl} declares no service; it cannot "
+                "be understood as a WSDL, pin a valid one",
+                system=self._system,
+            )
         return client, service
 
     def operation(self, name: str) -> Any:

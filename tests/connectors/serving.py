@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from connectors import Connector, open_connector
 from tongban.kernel.connections import Connection
-from tongban.kernel.records import BEIJING, Window
+from tongban.kernel.records import BEIJING, OutgoingRecord, Page, Receipt, Window
 from tongban.kernel.systems import System
 
 UNTIL = datetime(2018, 10, 8, 12, 0, tzinfo=BEIJING)
@@ -47,7 +48,7 @@ class Server:
 
 
 @contextmanager
-def serving(handler: Handler) -> Iterator[Server]:
+def serving(handler: Handler) -> Generator[Server]:
     """Serve HTTP on a free port until the block ends."""
 
     class Answering(BaseHTTPRequestHandler):
@@ -73,7 +74,7 @@ def serving(handler: Handler) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = _serve
+        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - names of the standard library
 
         def log_message(self, *_: object) -> None:
             """Stay silent."""
@@ -91,7 +92,7 @@ def serving(handler: Handler) -> Iterator[Server]:
 
 
 @contextmanager
-def raw_serving(talk: Callable[[socket.socket], None]) -> Iterator[Server]:
+def raw_serving(talk: Callable[[socket.socket], None]) -> Generator[Server]:
     """Serve raw TCP: `talk` gets each connection after its request was read."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
@@ -187,3 +188,68 @@ def connect(
         extra=secrets.pop("extra", {}),
     )
     return open_connector(system, connection, root, clock=clock or FakeClock(), **secrets)
+
+
+JSON = {"Content-Type": "application/json"}
+RECORD = OutgoingRecord("g1", "I", 1, "d", {"name": "甲"})
+ACCEPTS = {
+    "call": {"method": "POST", "path": "/in", "body": {"rows": "{records}"}},
+    "batch": 10,
+    "record": {"id": "{guid}", "...": "{data}"},
+    "answers": {
+        "records": "results",
+        "guid": "id",
+        "accepted": {"path": "s", "equals": "ok"},
+        "duplicate": {"path": "s", "equals": "dup"},
+        "rejected": {"path": "s", "equals": ["no", "never"]},
+        "receipt_no": "no",
+        "code": "code",
+        "message": "why",
+    },
+}
+
+
+def collect(pages: Iterable[Page], kept: list[Page]) -> None:
+    """Keep pages as they come, so that those before an error are not lost."""
+    for page in pages:
+        kept.append(page)  # noqa: PERF402 - extend would lose them
+
+
+def in_turn(*handlers: Handler) -> Handler:
+    """Answer with each handler once, then always with the last."""
+    waiting = list(handlers)
+
+    def answer(asked: Asked) -> Reply:
+        handler = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return handler(asked)
+
+    return answer
+
+
+def ok(rows: Iterable[Any] = (), **more: Any) -> Reply:
+    """Answer with rows."""
+    return 200, JSON, json.dumps({"rows": list(rows), **more}).encode()
+
+
+def read(
+    url: str, system: System | None = None, *, clock: Any = None, **secrets: Any
+) -> list[Page]:
+    """Read the dataset once."""
+    with connect(system or rest_system(), url, clock=clock, **secrets) as connector:
+        return list(connector.read_pages("account", ALL))
+
+
+def push(
+    url: str,
+    system: System | None = None,
+    records: Sequence[OutgoingRecord] = (RECORD,),
+    **secrets: Any,
+) -> list[Receipt]:
+    """Send a batch once."""
+    with connect(system or rest_system(accepts=ACCEPTS), url, **secrets) as connector:
+        return connector.send("notice", list(records))
+
+
+def answers(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Handler:
+    """Always answer this."""
+    return lambda _a: (status, headers or {"Content-Type": "text/plain"}, body)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.positions import pieces_of
-from tests.connectors.serving import ALL, UNTIL, Asked, connect, rest_system, serving
+from tests.connectors.serving import ALL, UNTIL, Asked, collect, connect, rest_system, serving
 from tongban.kernel.errors import ConfigInvalid, OutsideBudget, PagingBroken, UnexpectedlyEmpty
 from tongban.kernel.records import RecordShape, Window
 
@@ -51,6 +51,7 @@ class Numbered:
         self.calls = 0
 
     def __call__(self, asked: Asked):
+        """Answer one request."""
         page, size = int(asked.query["p"]), int(asked.query["n"])
         rows = self.rows[(page - 1) * size : page * size]
         reply = answer(rows, **({"total": len(self.rows)} if self.total else {}))
@@ -408,8 +409,7 @@ def test_rows_per_run_stop_the_run_with_its_cursor_kept():
         connector = connect(system, server.url)
         kept = []
         with pytest.raises(OutsideBudget, match="6 rows were read, the budget is 5"):
-            for page in connector.read_pages("account", ALL):
-                kept.append(page)  # noqa: PERF402 - kept although the generator raises
+            collect(connector.read_pages("account", ALL), kept)
         kept += connector.read_pages("account", ALL, after=kept[-1].next_cursor)
         assert [str(n) for n in range(12)] == ids(connector, kept)
 

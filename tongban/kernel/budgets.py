@@ -36,7 +36,7 @@ class Budget(Strict):
     Attributes:
         hours: Spans in which calls are allowed; none declared means always.
         stop_before_s: No call starts in the last seconds of a span.
-        requests_per_second: Mean rate; a burst of one second is allowed.
+        requests_per_second: Highest rate; calls are spaced evenly.
         concurrent: Calls at the same time in one process.
         rows_per_run: Rows of one `read_pages`; then the run stops with its cursor kept.
         connect_timeout_s: To open the connection.
