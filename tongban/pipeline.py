@@ -20,12 +20,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from tongban.evidence.log import append_load
+from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
 from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed
+from tongban.protect import Vault
 from tongban.pull import Landing, fetch_window, next_window
 from tongban.push import deliver
 from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
@@ -52,6 +53,9 @@ __all__ = [
     "push",
     "transfer",
 ]
+
+
+PARENT_PATIENCE_S = 20.0  # a case's acceptance row is on its way while its process rows wait
 
 
 def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
@@ -155,7 +159,16 @@ def push(hub: Hub, target: str, dataset: str, *, limit: int | None = None) -> Pu
     route = hub.catalog.push_route(target, dataset)
     connector = hub.connector(target)
     try:
-        done = deliver(hub.engine, hub.keyring, hub.catalog, route, connector, limit=limit)
+        done = deliver(
+            hub.engine,
+            Vault(hub.keyring),
+            hub.catalog,
+            route,
+            connector,
+            limit=limit,
+            patience_s=PARENT_PATIENCE_S,
+            evidence=append_receipts,
+        )
     finally:
         connector.close()
     return Pushed(

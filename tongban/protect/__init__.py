@@ -13,11 +13,13 @@ from tongban.protect.index import blind_index, blind_index_of
 from tongban.protect.keyring import KeyRing, MasterKeyWrong
 from tongban.protect.mask import mask
 from tongban.protect.quarantine import open_quarantine, protect_quarantine
+from tongban.protect.vault import Vault
 
 __all__ = [
     "KeyRing",
     "MasterKeyWrong",
     "ProtectedFrame",
+    "Vault",
     "blind_index",
     "blind_index_of",
     "mask",

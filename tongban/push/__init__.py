@@ -5,3 +5,10 @@ it, sends it, and records the receiver's answer per record; until there is one, 
 claimable. Delivery repeats with the same guid, so the effect at the target is exactly one.
 Nothing here deletes an outbox row, and no HTTP status counts as success.
 """
+
+from __future__ import annotations
+
+from tongban.push.deliver import PushCounts, deliver
+from tongban.push.outbox import requeue
+
+__all__ = ["PushCounts", "deliver", "requeue"]
