@@ -1,4 +1,4 @@
-"""COPY: a Polars frame into a table, at the speed of Polars' CSV writer.
+"""COPY: a Polars frame into a table and a query into a frame, at the speed of Polars' CSV.
 
 Measured for 18 columns with three envelopes: CSV written by Polars 1.7 µs of our CPU per row,
 psycopg's binary row writer over 10. Binary travels as hex, moments as UTC with an explicit zone.
@@ -7,6 +7,8 @@ psycopg's binary row writer over 10. Binary travels as hex, moments as UTC with 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from itertools import starmap
 
 import polars as pl
 from psycopg import sql
@@ -35,6 +37,61 @@ def copy_frame(
     )
     with driver_of(conn).cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(buffer.getbuffer())
+
+
+Selected = tuple[sql.Composable, pl.DataType]
+
+
+def query_frame(
+    conn: Connection, columns: Mapping[str, Selected], rest: sql.Composable
+) -> pl.DataFrame:
+    """Rows of a query as a typed frame; no Python object per value is made.
+
+    Args:
+        conn: Inside the transaction whose state is asked.
+        columns: Name → SQL expression and wanted type (Binary for bytea, Datetime in a zone for
+            timestamptz, String for text).
+        rest: Everything from FROM on; values in it as `sql.Literal`.
+    """
+    selected = [
+        sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(expression)
+        if isinstance(dtype, pl.Datetime)
+        else expression
+        for expression, dtype in columns.values()
+    ]
+    statement = sql.SQL("COPY (SELECT {} {}) TO STDOUT (FORMAT csv, NULL {})").format(
+        sql.SQL(", ").join(selected), rest, sql.Literal(_NULL)
+    )
+    body = bytearray()
+    with driver_of(conn).cursor() as cursor, cursor.copy(statement) as copy:
+        for part in copy:
+            body += part
+    schema = {name: dtype for name, (_, dtype) in columns.items()}
+    if not body:
+        return pl.DataFrame(schema=schema)
+    texts = pl.read_csv(
+        bytes(body),
+        has_header=False,
+        new_columns=list(schema),
+        schema_overrides=[pl.String] * len(schema),
+        null_values=[_NULL],
+    )
+    return texts.select(starmap(_as_typed, schema.items()))
+
+
+def _as_typed(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column of text in its type; no loss is possible, so none is allowed."""
+    column = pl.col(name)
+    if isinstance(dtype, pl.Binary):
+        return column.str.slice(2).str.decode("hex")
+    if isinstance(dtype, pl.Boolean):
+        return column == "t"
+    if isinstance(dtype, pl.Date):
+        return column.str.to_date("%Y-%m-%d")
+    if isinstance(dtype, pl.Datetime):
+        moments = column.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+        return moments.dt.convert_time_zone(dtype.time_zone or "UTC")
+    return column if isinstance(dtype, pl.String) else column.cast(dtype)
 
 
 def _as_copied(frame: pl.DataFrame) -> list[pl.Expr]:

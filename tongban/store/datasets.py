@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -133,6 +134,20 @@ def ensure_dataset(conn: Connection, contract: Contract) -> None:
     )
 
 
+def stored_type(item: Field) -> pl.DataType:
+    """Type of a field's column when it is read as a frame (see `tongban.store.copy`)."""
+    if item.is_classified:
+        return pl.Binary()
+    types: dict[str, pl.DataType] = {
+        "integer": pl.Int64(),
+        "decimal": pl.Decimal(item.precision or 38, item.scale or 0),
+        "date": pl.Date(),
+        "datetime": pl.Datetime("us", "Asia/Shanghai"),
+        "boolean": pl.Boolean(),
+    }
+    return types.get(item.type, pl.String())
+
+
 def _columns(contract: Contract, *, is_history: bool) -> list[Column[Any]]:
     """The contract's columns, then the hub's own."""
     columns: list[Column[Any]] = []
@@ -147,9 +162,7 @@ def _columns(contract: Contract, *, is_history: bool) -> list[Column[Any]]:
         Column("version", Integer, nullable=False, server_default=text("1")),
         Column("row_digest", LargeBinary, nullable=False),
         Column("transfer_id", Uuid, nullable=False),
-        Column(
-            "stored_at", DateTime(timezone=True), nullable=False, server_default=text("now()")
-        ),
+        Column("stored_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
         Column(
             "confirmed_at",
             DateTime(timezone=True),

@@ -1,0 +1,236 @@
+"""Deliver: claim → open → map → send → record, until nothing is due for one target and dataset.
+
+The outbox rows stay locked while their batches are on the way, and their answers are committed
+together. Death at any point leaves rows that go out again with the same guid; the receiver's
+own duplicate answer then closes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+from sqlalchemy import Connection, Engine
+
+from tongban.kernel.catalog import Catalog, PushRoute
+from tongban.kernel.errors import Fatal
+from tongban.push.outbox import claim, seconds_until_due
+from tongban.push.payload import compile_push
+from tongban.push.receipts import ANSWERS, PARK_AFTER, record_answers
+from tongban.push.rows import Vault
+from tongban.push.sending import Channel, Outgoing, Sender, prepare, send_batch
+from tongban.store.engine import transaction
+from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
+
+BATCHES_PER_CLAIM = 4
+SHORTEST_SLEEP_S = 0.05
+
+Evidence = Callable[[Connection, dict[str, Any], Sequence[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PushCounts:
+    """What one run delivered.
+
+    Attributes:
+        sent: Records that went out; accepted + duplicate + rejected + waiting + unclear.
+        waiting: Refused for now, since their parent is not there yet.
+        unclear: Went out, answer unknown; they go out again with the same guid.
+        withheld: Kept back by the mapping's `where`.
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    unclear: int = 0
+    superseded: int = 0
+    withheld: int = 0
+
+    def __add__(self, other: PushCounts) -> PushCounts:
+        return PushCounts(*(getattr(self, n) + getattr(other, n) for n in _COUNTED))
+
+
+_COUNTED = tuple(PushCounts.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One delivery run of one route."""
+
+    engine: Engine
+    channel: Channel
+    evidence: Evidence | None
+    park_after: timedelta
+    run_id: str | None
+    transfer_id: UUID | None = None
+
+
+def deliver(
+    engine: Engine,
+    vault: Vault,
+    catalog: Catalog,
+    route: PushRoute,
+    sender: Sender,
+    *,
+    limit: int | None = None,
+    patience_s: float = 0.0,
+    evidence: Evidence | None = None,
+    park_after: timedelta = PARK_AFTER,
+    run_id: str | None = None,
+) -> PushCounts:
+    """Send what is due in the outbox of one route.
+
+    Args:
+        engine: From `open_engine`.
+        vault: Opens what has to be sent.
+        catalog: For the push mapping, its contracts and code tables, and the target's batch size.
+        route: Target and dataset.
+        sender: Connector of the target.
+        limit: Stop after about so many records.
+        patience_s: Wait so long for rows that are to be tried again soon (a parent that is on
+            its way, a lost answer); 0 leaves them to the next run.
+        evidence: Called in each transaction with the facts and one digest per answer.
+        park_after: How long undelivered rows are tried again.
+        run_id: Who caused it, for the transfers page.
+
+    Raises:
+        RetryLater: The target did not answer; every answer that came is recorded.
+        Fatal: The target's answer cannot be used, or our identity was refused.
+    """
+    mapping = catalog.push_mapping(route.target, route.dataset)
+    names = [mapping.dataset, *(child.dataset for child in mapping.children.values())]
+    contracts = {name: catalog.contract(name) for name in names}
+    run = _Run(
+        engine=engine,
+        channel=Channel(
+            target=route.target,
+            dataset=route.dataset,
+            plan=compile_push(mapping, contracts, catalog.codes, vault.mask),
+            sender=sender,
+            vault=vault,
+            batch=catalog.system(route.target).accepts[route.dataset].batch,
+        ),
+        evidence=evidence,
+        park_after=park_after,
+        run_id=run_id,
+    )
+    total = PushCounts()
+    until = time.monotonic() + patience_s
+    try:
+        while limit is None or total.sent < limit:
+            most = run.channel.batch * BATCHES_PER_CLAIM
+            done = _claim_and_send(run, most if limit is None else min(most, limit - total.sent))
+            total += done or PushCounts()
+            if isinstance(run.channel.failure, Fatal):
+                break
+            if (done is None or run.channel.failure is not None) and not _wait(run, until):
+                break
+            run.channel.failure = None
+    finally:
+        _finish(run)
+    if run.channel.failure is not None:
+        raise run.channel.failure
+    return total
+
+
+def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
+    """One claim: its answers are committed together; None when nothing is due."""
+    target, dataset = run.channel.target, run.channel.dataset
+    with transaction(run.engine) as conn:
+        found = claim(conn, target, dataset, run.channel.plan.main.contract.table, rows)
+        if found.is_empty:
+            return None
+        if found.rows == 0:
+            return PushCounts(superseded=found.superseded)
+        going = prepare(run.channel, conn)
+        for at in range(0, len(going.records), run.channel.batch):
+            if run.channel.failure is None:
+                send_batch(run.channel, going, at)
+        counts = _counted(going.answers) + PushCounts(superseded=found.superseded)
+        _record(run, conn, going, counts)
+    return counts
+
+
+def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) -> None:
+    """Answers, counts and evidence, in the transaction that holds the claim."""
+    if not going.answers:
+        return
+    if run.transfer_id is None and counts.sent:
+        run.transfer_id = begin_transfer(
+            run.engine,
+            run.channel.target,
+            run.channel.dataset,
+            direction="push",
+            contract_version=run.channel.plan.main.contract.version,
+            run_id=run.run_id,
+        )
+    target, dataset = run.channel.target, run.channel.dataset
+    answers = pl.DataFrame(going.answers, schema=ANSWERS)
+    record_answers(conn, target, dataset, answers, run.transfer_id, park_after=run.park_after)
+    if run.transfer_id is None:
+        return
+    added = {
+        "pushed_rows": counts.sent,
+        "acknowledged_rows": counts.accepted + counts.duplicate,
+        "rejected_rows": counts.rejected,
+        "waiting_rows": counts.waiting,
+        "unclear_rows": counts.unclear,
+    }
+    add_counts(conn, run.transfer_id, added, is_last=False)
+    if run.evidence is not None:
+        subject = {"transfer": str(run.transfer_id), "target": target, "dataset": dataset, **added}
+        run.evidence(conn, subject, [_leaf(answer) for answer in going.answers])
+
+
+def _finish(run: _Run) -> None:
+    """Close the push transfer, with the reason when it ended early."""
+    if run.transfer_id is None:
+        return
+    if run.channel.failure is not None:
+        code, message = run.channel.failure.code, str(run.channel.failure)
+        fail_transfer(run.engine, run.transfer_id, code=code, message=message)
+        return
+    with transaction(run.engine) as conn:
+        add_counts(conn, run.transfer_id, {}, is_last=True)
+
+
+def _wait(run: _Run, until: float) -> bool:
+    """Sleep until the next row is due; False when none is before our patience ends."""
+    if time.monotonic() >= until:
+        return False
+    with transaction(run.engine) as conn:
+        due_s = seconds_until_due(conn, run.channel.target, run.channel.dataset)
+    if due_s is None or time.monotonic() + due_s > until:
+        return False
+    time.sleep(max(due_s, SHORTEST_SLEEP_S))
+    return True
+
+
+def _counted(answers: Sequence[dict[str, Any]]) -> PushCounts:
+    """Answers by outcome; what was kept back or did not go out is not `sent`."""
+    by_state = Counter(answer["state"] for answer in answers)
+    return PushCounts(
+        sent=len(answers) - by_state["withheld"] - by_state["queued"],
+        accepted=by_state["accepted"],
+        duplicate=by_state["duplicate"],
+        rejected=by_state["rejected"],
+        waiting=by_state["waiting_parent"],
+        unclear=by_state["sent"],
+        withheld=by_state["withheld"],
+    )
+
+
+def _leaf(answer: dict[str, Any]) -> bytes:
+    """What the evidence keeps of one answer: record, version, content and outcome."""
+    digest: bytes = answer["digest"] or b""
+    version = int(answer["version"]).to_bytes(4, "big")
+    state: str = answer["state"]
+    return bytes.fromhex(answer["record_id"]) + version + digest + state.encode()

@@ -1,0 +1,99 @@
+"""Receipts: the receiver's answer per record becomes the outbox row's state.
+
+    accepted, duplicate     done; the receipt number is kept
+    rejected                the receiver refused the content; done until there is a new version
+    waiting_parent          refused since its parent is not there yet; tried again later
+    sent                    it went out and no answer is known; the same guid goes out again
+    queued                  it did not go out (no answer before it took effect); tried again later
+    parked                  waited longer than `PARK_AFTER`; an operator must look
+    withheld                the mapping's `where` keeps it back, or it cannot be written down
+
+The whole batch is one statement. A refusal is never mistaken for a failed transport, nor the
+other way round.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+import polars as pl
+from sqlalchemy import Connection, text
+
+from tongban.store.copy import copy_frame
+
+State = Literal["accepted", "duplicate", "rejected", "waiting_parent", "sent", "queued", "withheld"]
+
+PARENT_CODES = frozenset({"PARENT_MISSING"})
+PARK_AFTER = timedelta(hours=72)
+FIRST_WAIT_S = 2
+LONGEST_WAIT_S = 3600
+
+ANSWERS: dict[str, pl.DataType] = {
+    "record_id": pl.String(),
+    "version": pl.Int32(),
+    "state": pl.String(),
+    "receipt_no": pl.String(),
+    "code": pl.String(),
+    "digest": pl.Binary(),
+    "answer_sealed": pl.Binary(),
+}
+"""Columns of a batch's answers; `record_id` is hex."""
+
+_TEMPORARY = text("""
+    CREATE TEMPORARY TABLE IF NOT EXISTS push_answer (
+        record_id uuid, version integer, state text, receipt_no text, code text, digest bytea,
+        answer_sealed bytea
+    ) ON COMMIT DELETE ROWS
+""")
+_CLEAR = text("DELETE FROM push_answer")
+_RECORD = text("""
+    UPDATE hub.outbox o
+       SET state = CASE
+             WHEN a.state IN ('waiting_parent', 'sent', 'queued')
+              AND o.queued_at < now() - CAST(:park_after AS interval) THEN 'parked'
+             ELSE a.state END,
+           attempts = least(o.attempts + 1, 32000),
+           sent_at = CASE WHEN a.state IN ('queued', 'withheld') THEN o.sent_at ELSE now() END,
+           next_try_at = now() + least(:longest, :first * power(2, least(o.attempts, 12)))
+                               * interval '1 second',
+           closed_at = CASE
+             WHEN a.state IN ('waiting_parent', 'sent', 'queued')
+              AND o.queued_at >= now() - CAST(:park_after AS interval) THEN NULL
+             ELSE now() END,
+           receipt_no = coalesce(a.receipt_no, o.receipt_no),
+           code = a.code,
+           digest = coalesce(a.digest, o.digest),
+           answer_sealed = coalesce(a.answer_sealed, o.answer_sealed),
+           transfer_id = :transfer_id
+      FROM push_answer a
+     WHERE o.record_id = a.record_id AND o.target = :target AND o.dataset = :dataset
+       AND o.version = a.version
+""")
+
+
+def record_answers(
+    conn: Connection,
+    target: str,
+    dataset: str,
+    answers: pl.DataFrame,
+    transfer_id: UUID | None,
+    *,
+    park_after: timedelta = PARK_AFTER,
+) -> int:
+    """Give every answered row of a batch its new state; gives how many rows there were."""
+    conn.execute(_TEMPORARY)
+    conn.execute(_CLEAR)
+    copy_frame(conn, "push_answer", answers)
+    return conn.execute(
+        _RECORD,
+        {
+            "target": target,
+            "dataset": dataset,
+            "transfer_id": transfer_id,
+            "park_after": park_after,
+            "first": FIRST_WAIT_S,
+            "longest": LONGEST_WAIT_S,
+        },
+    ).rowcount

@@ -1,0 +1,102 @@
+"""Rows: the claimed records and their children, read in one query each and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import polars as pl
+from psycopg import sql
+from sqlalchemy import Connection
+
+from tongban.kernel.contracts import Contract
+from tongban.push.payload import Part, PushPlan
+from tongban.store.copy import Selected, query_frame
+from tongban.store.datasets import DATA, stored_type
+
+
+class Vault(Protocol):
+    """What delivery needs of protection; `tongban.protect.Vault` is one."""
+
+    def open_rows(
+        self, frame: pl.DataFrame, contract: Contract, fields: Iterable[str]
+    ) -> pl.DataFrame:
+        """Readable columns of stored rows."""
+        ...
+
+    def mask(self, kind: str, value: str | None) -> str | None:
+        """A value as it may be shown."""
+        ...
+
+    def seal(self, context: str, data: bytes) -> bytes:
+        """Seal a message that may quote a record."""
+        ...
+
+
+def claimed_rows(
+    conn: Connection, plan: PushPlan, target: str, vault: Vault
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The claimed records in the order of the claim.
+
+    Returns:
+        The facts of each (`record_id` 16 bytes, `version`, `is_known`: an earlier version may have
+        reached the target), and the readable fields that the plan needs, row by row.
+    """
+    contract = plan.main.contract
+    is_known = sql.SQL(
+        "EXISTS (SELECT FROM hub.outbox o WHERE o.record_id = c.record_id AND o.target = {} "
+        "AND o.dataset = {} AND o.version < c.version AND o.sent_at IS NOT NULL "
+        "AND o.state NOT IN ('rejected', 'waiting_parent'))"
+    ).format(sql.Literal(target), sql.Literal(contract.dataset))
+    columns: dict[str, Selected] = {
+        "record_id": (sql.SQL("uuid_send(c.record_id)"), pl.Binary()),
+        "version": (sql.SQL("c.version"), pl.Int32()),
+        "is_known": (is_known, pl.Boolean()),
+        **_selected(contract, plan.needed, "t"),
+    }
+    rest = sql.SQL(
+        "FROM push_claim c JOIN {} t ON t.record_id = c.record_id AND t.version = c.version "
+        "ORDER BY c.seq"
+    ).format(_table(contract))
+    found = query_frame(conn, columns, rest)
+    facts = found.select("record_id", "version", "is_known")
+    return facts, vault.open_rows(found, contract, plan.needed)
+
+
+def children_rows(conn: Connection, plan: PushPlan, part: Part, vault: Vault) -> pl.DataFrame:
+    """All children of the claimed records, in the order of their own keys."""
+    contract = part.contract
+    columns: dict[str, Selected] = {
+        "record_id": (sql.SQL("uuid_send(x.record_id)"), pl.Binary()),
+        **_selected(contract, part.needed, "x"),
+    }
+    parents = sql.SQL(", ").join(
+        sql.SQL("t.{} AS {}").format(sql.Identifier(theirs), sql.Identifier(ours))
+        for ours, theirs in part.on.items()
+    )
+    rest = sql.SQL(
+        "FROM (SELECT DISTINCT {} FROM push_claim c JOIN {} t ON t.record_id = c.record_id) p "
+        "JOIN {} x USING ({}) ORDER BY {}"
+    ).format(
+        parents,
+        _table(plan.main.contract),
+        _table(contract),
+        sql.SQL(", ").join(map(sql.Identifier, part.on)),
+        sql.SQL(", ").join(sql.SQL("x.{}").format(sql.Identifier(name)) for name in contract.key),
+    )
+    return vault.open_rows(query_frame(conn, columns, rest), contract, part.needed)
+
+
+def _selected(contract: Contract, names: Iterable[str], alias: str) -> dict[str, Selected]:
+    """Columns of some fields as they are stored."""
+    return {
+        name: (
+            sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(name)),
+            stored_type(contract.field(name)),
+        )
+        for name in names
+    }
+
+
+def _table(contract: Contract) -> sql.Identifier:
+    return sql.Identifier(DATA, contract.table)
