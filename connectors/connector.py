@@ -7,7 +7,6 @@ process, long after. No page is changed: what is landed is what the department s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -20,11 +19,11 @@ from connectors.clock import Clock
 from connectors.delivery import Delivery
 from connectors.documents import Document
 from connectors.fields import open_column, read_key
-from connectors.paging import first_place, walk
+from connectors.paging import first_place, settled, walk
 from connectors.positions import Position, pieces_of, read_position, window_key, write_position
 from connectors.protocols.rest import parse_body
 from connectors.protocols.soap import read_envelope
-from connectors.replies import Place, Reply
+from connectors.replies import Ask, Place, Reply, Step
 from connectors.templates import format_moment
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import UnexpectedlyEmpty
@@ -70,40 +69,40 @@ class Connector:
             after: `next_cursor` of the last page that was kept, to go on after it.
 
         Yields:
-            Pages as received, each with the cursor of the one after it.
+            Pages as received, each with the cursor of the one after it; the last has none.
 
         Raises:
             OutsideBudget: Hours or rows are used up; go on later from the last `next_cursor`.
             PagingBroken, UnexpectedlyEmpty, AnswerUnreadable: See there; pages up to now are good.
         """
         pulled, call = self._pulled(dataset)
+        where = f"{self.system.system}: {dataset}"
         key = window_key(dataset, window)
         pieces = pieces_of(window, self.system.window_rule(dataset).max_days)
         position = read_position(after, key) if after else first_place(pulled.paging, 0, 1)
+        limit = self.system.budget.rows_per_run
         rows = 0
         for piece in range(position.piece, len(pieces)):
-            for page, count in self._piece(dataset, pulled, call, pieces[piece], position):
-                following = page[1]
+            ask = self._asker(dataset, pulled, call, pieces[piece])
+            for step in settled(walk(pulled.paging, ask, position)):
+                following = step.then
                 if following is None and piece + 1 < len(pieces):
-                    following = first_place(pulled.paging, piece + 1, page[0].number + 1)
-                rows += count
-                yield _page(page[0], page[2], following, key)
-                position = following or replace(page[0], number=page[0].number + 1)
-                limit = self.system.budget.rows_per_run
-                if limit is not None and rows >= limit and following is not None:
-                    raise outside_budget(f"{self.system.system}: {dataset}", rows, limit)
-            position = first_place(pulled.paging, piece + 1, position.number)
+                    following = first_place(pulled.paging, piece + 1, step.here.number + 1)
+                rows += step.reply.count
+                yield _page(step, following, key)
+                if following is not None:
+                    position = following
+                    if limit is not None and rows >= limit:
+                        raise outside_budget(where, rows, limit)
         if not rows and pulled.never_zero and window.since is None and after is None:
             raise UnexpectedlyEmpty(
-                f"{self.system.system}: {dataset} gave no row at all, which never happens; nothing "
-                "is stored, ask the department",
+                f"{where} gave no row at all, which never happens; nothing is stored, ask the "
+                "department",
                 dataset=dataset,
             )
 
-    def _piece(
-        self, dataset: str, pulled: PulledDataset, call: Call, window: Window, start: Position
-    ) -> Iterator[tuple[tuple[Position, Position | None, Reply], int]]:
-        """Read one piece of a window."""
+    def _asker(self, dataset: str, pulled: PulledDataset, call: Call, window: Window) -> Ask:
+        """Give what asks for a page of one piece of a window."""
         bounds = self._bounds(dataset, window)
         where = f"{self.system.system}: {dataset}"
         skip = frozenset(pulled.encrypted.fields if pulled.encrypted else ())
@@ -122,8 +121,7 @@ class Connector:
                 skip=skip,
             )
 
-        for step in walk(pulled.paging, ask, start):
-            yield (step.here, step.then, step.reply), step.reply.count
+        return ask
 
     def _bounds(self, dataset: str, window: Window) -> dict[str, Any]:
         rule = self.system.window_rule(dataset)
@@ -212,11 +210,11 @@ class Connector:
 _NOWHERE: dict[str, Any] = {"page": None, "row": None, "cursor": None}
 
 
-def _page(here: Position, reply: Reply, following: Position | None, key: str) -> Page:
+def _page(step: Step, following: Position | None, key: str) -> Page:
     return Page(
-        number=here.number,
-        body=reply.body,
-        cursor=write_position(here, key),
+        number=step.here.number,
+        body=step.reply.body,
+        cursor=write_position(step.here, key),
         next_cursor=write_position(following, key) if following else None,
-        declared_total=reply.total,
+        declared_total=step.reply.total,
     )

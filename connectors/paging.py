@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from connectors.numbered import NumberedWalker
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
-from tongban.kernel.errors import PagingBroken
+from tongban.kernel.errors import PagingBroken, TongbanError
 from tongban.kernel.interfaces import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paging
 
 MAX_STEPS_BACK = 50
@@ -43,6 +44,28 @@ def walk(paging: Paging, ask: Ask, start: Position) -> Iterator[Step]:
     if isinstance(paging, NextUrl):
         return _walk_linked(ask, start, lambda reply: _next_url(paging, reply), by_url=True)
     return _walk_once(ask, start)
+
+
+def settled(steps: Iterator[Step]) -> Iterator[Step]:
+    """Hold a page back while only another look can tell whether it is the last.
+
+    So the last page of a window always is the one without a next place. When the other look fails,
+    the page is handed out before the error.
+    """
+    held: Step | None = None
+    try:
+        for step in steps:
+            if held is not None:
+                yield held
+            held = step if step.then is not None and step.then.turn > 1 else None
+            if held is None:
+                yield step
+    except TongbanError:
+        if held is not None:
+            yield held
+        raise
+    if held is not None:
+        yield replace(held, then=None)
 
 
 def first_place(paging: Paging, piece: int, number: int) -> Position:

@@ -70,8 +70,10 @@ def numbered(shifting: str, size: int = 3, *, total: bool = True) -> dict:
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 6, 10])
 def test_a_still_list_is_read_completely(shifting, size):
     """Empty, less than a page, exactly full pages, and more."""
-    found, _, _ = run(Numbered(size), numbered(shifting))
+    found, pages, _ = run(Numbered(size), numbered(shifting))
     assert [str(n) for n in range(size)] == found
+    assert [None] == [page.next_cursor for page in pages if page.next_cursor is None]
+    assert pages[-1].next_cursor is None
 
 
 @pytest.mark.parametrize("shifting", ["no", "total", "pass"])
