@@ -1,31 +1,5 @@
-"""Fixtures of the store's tests: an engine with two datasets, a key ring, a lease."""
+"""Fixtures of the store's tests."""
 
-from __future__ import annotations
+from tests.store.fixtures import engine, hub, keyring
 
-import pytest
-
-from tests.store.samples import PARTY, PAYMENT, SALE, Hub
-from tongban.protect import KeyRing
-from tongban.store.engine import open_engine
-from tongban.store.migrate import migrate
-
-
-@pytest.fixture
-def engine(database_url):
-    """An engine on a fresh database with the tables of the sample contracts."""
-    engine = open_engine(database_url)
-    migrate(engine, [PAYMENT, SALE, PARTY])
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    """A key ring of its own."""
-    return KeyRing.open(tmp_path / "keys", {})
-
-
-@pytest.fixture
-def hub(engine, keyring):
-    """Loads frames the way the pipeline does."""
-    return Hub(engine, keyring)
+__all__ = ["engine", "hub", "keyring"]

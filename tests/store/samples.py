@@ -178,3 +178,41 @@ class Hub:
     def one(self, statement: str, **parameters: Any) -> Any:
         """The single value of a query."""
         return self.rows(statement, **parameters)[0][0]
+
+
+def sales(count: int = 1, *, minutes: int = 0, usage: str = "10") -> pl.DataFrame:
+    """Accepted sale contracts C00000 …."""
+    when = T0 + timedelta(minutes=minutes)
+    return pl.DataFrame(
+        {
+            "contract_no": [f"C{i:05d}" for i in range(count)],
+            "usage": [usage] * count,
+            "address": [f"平凉市崆峒区南河路{i}号" for i in range(count)],
+            "total_price": [Decimal("500000.00")] * count,
+            "signed_at": [T0] * count,
+            "changed_at": [when] * count,
+        },
+        schema_overrides={
+            "total_price": pl.Decimal(18, 2),
+            "signed_at": pl.Datetime("us", "Asia/Shanghai"),
+            "changed_at": pl.Datetime("us", "Asia/Shanghai"),
+        },
+    )
+
+
+def parties(count: int = 1, *, minutes: int = 0, share: str = "0.5") -> pl.DataFrame:
+    """Two parties for each of `count` sale contracts."""
+    pairs = [(i, j) for i in range(count) for j in (1, 2)]
+    return pl.DataFrame(
+        {
+            "contract_no": [f"C{i:05d}" for i, _ in pairs],
+            "party_no": [j for _, j in pairs],
+            "name": [f"王{i}-{j}" for i, j in pairs],
+            "share": [Decimal(share)] * len(pairs),
+            "changed_at": [T0 + timedelta(minutes=minutes)] * len(pairs),
+        },
+        schema_overrides={
+            "share": pl.Decimal(9, 6),
+            "changed_at": pl.Datetime("us", "Asia/Shanghai"),
+        },
+    )
