@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from tongban.kernel.catalog import load_catalog
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.records import Page
 from tongban.orchestration import housekeeping
@@ -22,13 +23,13 @@ LANDING = uuid.UUID(int=7)
 
 
 @pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Any]:
+def hub(database_url: str, root: Path, tmp_path: Path) -> Iterator[Any]:
     """The part of a hub that housekeeping touches, over real storage."""
     engine = open_engine(database_url)
     landing = LandingStore(
-        tmp_path.as_uri(), seal=lambda _, data: data, unseal=lambda _, data: data
+        (tmp_path / "landing").as_uri(), seal=lambda _, data: data, unseal=lambda _, data: data
     )
-    yield SimpleNamespace(engine=engine, landing=landing)
+    yield SimpleNamespace(engine=engine, landing=landing, catalog=load_catalog(root))
     engine.dispose()
 
 

@@ -18,10 +18,6 @@ SELECT dataset, count(*) FROM hub.outbox
 WHERE state IN ('queued', 'sent', 'waiting_parent') AND next_try_at <= now()
 GROUP BY dataset
 """
-_REQUEUE = """
-UPDATE hub.outbox SET state = 'queued', attempts = 0, next_try_at = now(), closed_at = NULL
-WHERE state = 'parked'
-"""
 _OLD = """
 SELECT landing FROM hub.transfer
 WHERE direction = 'pull' AND landing IS NOT NULL
@@ -49,9 +45,13 @@ def due_rows(hub: Hub, datasets: Iterable[str]) -> int:
 
 
 def requeue_parked(hub: Hub) -> int:
-    """Queue every parked row again and give their number."""
-    with hub.engine.begin() as connection:
-        return int(connection.exec_driver_sql(_REQUEUE).rowcount)
+    """Queue every parked row again and give their number; rejected rows wait for a person."""
+    from tongban.push import requeue
+
+    return sum(
+        requeue(hub.engine, route.target, route.dataset, ("parked",))
+        for route in hub.catalog.push_routes
+    )
 
 
 def remove_landings(hub: Hub, days: int) -> int:

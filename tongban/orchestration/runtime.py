@@ -18,6 +18,7 @@ from airflow.sdk import Param
 from tongban.kernel.records import BEIJING, Window
 from tongban.kernel.settings import Settings, load_settings
 from tongban.orchestration.connections import airflow_connection
+from tongban.orchestration.discretion import discreet
 
 if TYPE_CHECKING:
     from tongban.pipeline import Hub, Landed, Loaded, Pushed
@@ -33,14 +34,15 @@ def settings_below(root: Path) -> Settings:
 
 @contextmanager
 def hub_of(root: Path) -> Generator[Hub]:
-    """Open the hub for one task, with Airflow's connections first."""
+    """Open the hub for one task, with Airflow's connections first.
+
+    Raises:
+        TongbanError: Whatever happens inside; foreign errors come out without their words.
+    """
     from tongban.pipeline import open_hub
 
-    hub = open_hub(settings_below(root), resolver=airflow_connection)
-    try:
+    with discreet(), open_hub(settings_below(root), resolver=airflow_connection) as hub:
         yield hub
-    finally:
-        hub.close()
 
 
 def due_rows(hub: Hub, datasets: Iterable[str]) -> int:
