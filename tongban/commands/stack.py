@@ -87,4 +87,4 @@ def _show(settings: Settings, lines: list[Component], *, as_json: bool) -> None:
     for line in lines:
         state = f"[{COLOURS[line.state]}]{line.state}[/]"
         table.add_row(line.name, state, str(line.pid or ""), line.address, line.detail)
-    Console().print(table)
+    Console(width=max(Console().width, 120)).print(table)

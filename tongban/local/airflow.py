@@ -163,18 +163,13 @@ def start(settings: Settings, processes: Processes, urls: DatabaseUrls) -> None:
         PortTaken: Another program listens on Airflow's port.
         StackBroken: A process did not start.
     """
-    own = environment(settings, urls)
-    code = code_stamp(settings.root, "tongban", "connectors", "plugins")
+    services = _services(settings, urls)
+    if any(processes.is_outdated(service) for service in services):
+        stop(processes)
     if processes.find(service_name("api-server")) is None:
         ports.demand_free(settings.airflow_port, "Airflow")
-    for component in COMPONENTS:
-        command = [sys.executable, "-m", "airflow", component]
-        command += ["--skip-serve-logs"] if component in {"scheduler", "triggerer"} else []
-        mark = stamp(code, own, *command)
-        variables = {**service_environment(settings), **own}
-        processes.start(
-            Service(service_name(component), command, variables, folder(settings), mark)
-        )
+    for service in services:
+        processes.start(service)
     api = client(settings)
     wait_until(
         {
@@ -185,6 +180,22 @@ def start(settings: Settings, processes: Processes, urls: DatabaseUrls) -> None:
         timeout_s=START_TIMEOUT_S,
         step_s=0.25,
     )
+
+
+def _services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
+    """The four processes as they should run now."""
+    own = environment(settings, urls)
+    variables = {**service_environment(settings), **own}
+    code = code_stamp(settings.root, "tongban", "connectors", "plugins")
+    services = []
+    for component in COMPONENTS:
+        command = [sys.executable, "-m", "airflow", component]
+        command += ["--skip-serve-logs"] if component in {"scheduler", "triggerer"} else []
+        mark = stamp(code, own, *command)
+        services.append(
+            Service(service_name(component), command, variables, folder(settings), mark)
+        )
+    return services
 
 
 def stop(processes: Processes) -> list[str]:

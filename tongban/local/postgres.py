@@ -190,8 +190,8 @@ def _launch(data_dir: Path, placement: Placement, port: int, options: Mapping[st
         log.replace(log.with_suffix(".log.1"))
     settings = {"listen_addresses": ports.HOST, "unix_socket_directories": "", **options}
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    log.touch(mode=0o600)
     with log.open("ab") as output:
-        output.flush()
         child = subprocess.Popen(
             [placement.binary("postgres"), "-D", placement.data, "-p", str(port), *flags],
             stdin=subprocess.DEVNULL,

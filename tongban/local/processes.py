@@ -80,12 +80,12 @@ class Processes:
             StackBroken: The program cannot be run at all.
         """
         if (running := self.find(service.name)) is not None:
-            if self._noted(service.name).get("stamp") == service.stamp:
+            if not self.is_outdated(service):
                 return running
             self.stop([service.name])
         self._end_hard(self._leftovers({service.name}))
-        self._run.mkdir(parents=True, exist_ok=True)
-        self._logs.mkdir(parents=True, exist_ok=True)
+        for folder in (self._run, self._logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = self.log_file(service.name)
         if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -100,6 +100,7 @@ class Processes:
                     cwd=service.cwd,
                     env={**service.environment, **marks},
                     start_new_session=True,
+                    umask=0o077,
                 )
             except OSError as exc:
                 raise StackBroken(
@@ -109,6 +110,11 @@ class Processes:
         _children.append(child)
         self._note(service, child.pid)
         return psutil.Process(child.pid)
+
+    def is_outdated(self, service: Service) -> bool:
+        """Tell if the service runs with another stamp than the given one."""
+        is_running = self.find(service.name) is not None
+        return is_running and self._noted(service.name).get("stamp") != service.stamp
 
     def demand_alive(self, name: str) -> None:
         """Pass if the service still runs.

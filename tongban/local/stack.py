@@ -23,6 +23,7 @@ from tongban.local.databases import DatabaseUrls
 from tongban.local.processes import Processes
 
 PARTS = ("postgres", "sandbox", "airflow")
+PRIVATE_FOLDERS = ("airflow", "connections", "logs", "run", "sandbox")
 RUNNING, STOPPED, BROKEN = "running", "stopped", "broken"
 
 Report = Callable[[str], None]
@@ -164,6 +165,8 @@ def prepare_home(settings: Settings) -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
         if settings.home.stat().st_uid == os.geteuid():
             settings.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for folder in PRIVATE_FOLDERS:
+            (settings.home / folder).mkdir(mode=0o700, exist_ok=True)
     except OSError as exc:
         raise StackBroken(
             f"{settings.home}: cannot be made or entered ({exc.strerror}); "
