@@ -1,0 +1,1 @@
+"""One module per generated reference page; each has `render(root) -> str`."""

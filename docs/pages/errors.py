@@ -1,0 +1,148 @@
+"""errors.md: every class of the error tree — code, meaning, what the caller does.
+
+Found by reading the source, so that a class counts wherever it is defined. A class without
+advice stops the generator, and so does advice for a class that is gone.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from docs.pages.markdown import code, first_line, page, table
+
+ROOT_CLASS = "TongbanError"
+BRANCHES = ("RetryLater", "Fatal", "RowRejected")
+BUGS = "Others"
+PACKAGES = ("tongban", "connectors")
+
+INTRO = """Every error that we raise on purpose descends from `TongbanError` (`tongban/kernel/errors.py`). `code` is
+stable: it is what the command line prints first, what `hub.transfer.error_code` stores and what Airflow's retry
+decision shows. A message says where, what was expected and found (never a field's value) and what to do; `context`
+carries ids, counts and paths. The branch says what the caller must do:
+
+| branch | caller | Airflow |
+|---|---|---|
+| `RetryLater` | call again; nothing was written, or the same key makes it harmless | up to 6 more tries, growing pauses, or the pause that the system asked for |
+| `Fatal` | a person changes something first | fails at once |
+| `RowRejected` | go on; the row is quarantined | — |
+
+A bug of ours, or a library's error that nobody mapped, ends as one line with its type and place and without its
+words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
+
+ADVICE = {
+    "AnswerUnreadable": "Look at the landed page with the department; check the interface's `charset`.",
+    "AuthenticationRefused": "Compare login, secret and clock with the department; renew the connection.",
+    "BatchRefused": "Read the findings on the transfer's page; settle them with the department or change the contract; replay the landing.",
+    "CertificateInvalid": "Have the certificate renewed, or give its issuer in the connection.",
+    "ChunkDiffers": "Code, mapping or contract changed between two tries of one load: pull the window again.",
+    "ConfigInvalid": "Correct the file at the line that is named; `bin/tongban check` finds the others.",
+    "CountsUnbalanced": "A bug of ours: nothing of the chunk was written. Report the code and the transfer id.",
+    "CredentialsMissing": "Create the connection, or add the field that is named.",
+    "DatabaseUnavailable": "Wait; if it stays, look at PostgreSQL.",
+    "DeliveryUnclear": "Push again: the same key makes a repetition harmless.",
+    "EnvelopeBroken": "A stored ciphertext was changed or moved. Restore it, and find out who did it.",
+    "EvidenceBroken": "The log was changed: keep the database as it is and call the auditor.",
+    "FencedOff": "Nothing: another worker has taken over and does the work.",
+    "InterfaceChanged": "Compare the new WSDL with the pinned one; adapt mapping and system, then pin the new hash.",
+    "KeyUnknown": "Restore the key ring folder that was in use when the value was sealed.",
+    "LandingMissing": "The landing was removed or never completed: pull the window again.",
+    "LeaseHeld": "Wait: the other load ends, or its lease runs out.",
+    "MasterKeyWrong": "Give the master key with which the key ring was made.",
+    "NumberUnusable": "Type a resident ID (15 or 18), a credit code (18) or a real-estate unit number (28).",
+    "OutsideBudget": "Wait for the allowed hours, or for the breaker to close.",
+    "PagingBroken": "Tell the department: its pages contradict each other. What landed stays.",
+    "PortTaken": "End the process that is named, or set TONGBAN_PORT_BASE.",
+    "RateLimited": "Pause as long as `retry_after_s` says.",
+    "StackBroken": "Read the log file that is named.",
+    "SystemRefused": "Look the department's code up in its interface note.",
+    "SystemUnavailable": "Call again later; nothing took effect.",
+    "TaskBroken": "Report the type and the place; `TONGBAN_DEBUG=1` shows the words where all data is synthetic.",
+    "TransferClosed": "Begin a new transfer: this one has ended.",
+    "UnexpectedlyEmpty": "Ask the department; if zero is right, set `never_zero: false`.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorClass:
+    """One class as its source says it."""
+
+    name: str
+    parent: str
+    code: str
+    meaning: str
+    module: str
+
+
+def render(root: Path) -> str:
+    """Write the page.
+
+    Raises:
+        SystemExit: A class has no advice, or advice is left over.
+    """
+    found = error_classes(root)
+    leaves = [item for name, item in found.items() if name not in {ROOT_CLASS, *BRANCHES}]
+    missing = {item.name for item in leaves} ^ set(ADVICE)
+    if missing:
+        raise SystemExit(f"docs/pages/errors.py: ADVICE and the code differ in {sorted(missing)}")
+    parts = []
+    for branch in (*BRANCHES, BUGS):
+        below = sorted((i for i in leaves if branch_of(i, found) == branch), key=lambda i: i.code)
+        own = found.get(branch)
+        says = f"{code(own.code)} — {own.meaning}" if own else "Directly below the root."
+        parts.append(f"## {branch}\n\n{says}")
+        rows = [(code(i.code), i.name, i.meaning, ADVICE[i.name], code(i.module)) for i in below]
+        if rows:
+            parts.append(table(("code", "class", "meaning", "what to do", "defined in"), rows))
+    top = found[ROOT_CLASS]
+    return page("Errors", INTRO, *parts, f"The root itself is {code(top.code)}: {top.meaning}")
+
+
+def error_classes(root: Path) -> dict[str, ErrorClass]:
+    """Read every class below `TongbanError` from the source, by name."""
+    waiting: list[ErrorClass] = []
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            waiting += _classes_in(path, root)
+    found: dict[str, ErrorClass] = {}
+    grown = True
+    while grown:
+        new = {
+            item.name: item
+            for item in waiting
+            if item.name not in found and (item.name == ROOT_CLASS or item.parent in found)
+        }
+        found |= new
+        grown = bool(new)
+    return found
+
+
+def branch_of(item: ErrorClass, found: dict[str, ErrorClass]) -> str:
+    """Give the branch that a class descends from."""
+    while item.name not in {*BRANCHES, ROOT_CLASS}:
+        item = found[item.parent]
+    return BUGS if item.name == ROOT_CLASS else item.name
+
+
+def _classes_in(path: Path, root: Path) -> list[ErrorClass]:
+    module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    classes = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and node.bases:
+            parent = ast.unparse(node.bases[0])
+            meaning = first_line(ast.get_docstring(node))
+            classes.append(ErrorClass(node.name, parent, _code(node), meaning, module))
+    return classes
+
+
+def _code(node: ast.ClassDef) -> str:
+    """Give the constant that a class assigns to `code`, or nothing."""
+    for line in node.body:
+        targets = line.targets if isinstance(line, ast.Assign) else []
+        if isinstance(line, ast.AnnAssign):
+            targets = [line.target]
+        if any(isinstance(t, ast.Name) and t.id == "code" for t in targets):
+            value = line.value  # type: ignore[attr-defined]
+            return str(value.value) if isinstance(value, ast.Constant) else ""
+    return ""
