@@ -17,7 +17,6 @@ import polars as pl
 from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, Field, Rule
 from tongban.kernel.identifiers import (
-    CREDIT_CODE_ALPHABET,
     credit_code_check_character,
     organisation_code_check_character,
     resident_id_check_character,
@@ -86,13 +85,12 @@ def source_rows(rows: int, seed: int = 20260620) -> pl.DataFrame:
         body = f"MA{number:06d}"
         first = f"91620899{body}{organisation_code_check_character(body)}"
         units.append(first + credit_code_check_character(first))
-    assert set(units[0]) <= set(CREDIT_CODE_ALPHABET)
     numbers = np.arange(rows)
     areas = rng.integers(4_000, 20_000, rows)
     frame = pl.DataFrame(
         {
             "YWH": [f"2024{n:020d}" for n in numbers],
-            "QLRMC": pick("张伟", "王小明", " 李\u3000娜 ", "阿依夏·买买提", "欧阳娜娜"),
+            "QLRMC": pick(*["张伟", "王小明", "阿依夏·买买提", "欧阳娜娜"] * 12, " 李\u3000娜 "),
             "ZJZL": ["1"] * rows,
             "ZJH": [residents[i] for i in rng.integers(0, len(residents), rows)],
             "JGDM": [units[i] for i in rng.integers(0, len(units), rows)],
@@ -121,20 +119,20 @@ def contract() -> Contract:
     """Fifteen fields and 22 rules about values, both check characters among them."""
 
     def text(name: str, label: str, **options: Any) -> Field:
-        return Field(name, label, "string", required=True, **options)
+        return Field(name, label, "string", **options)
 
     def rule(rule_id: str, kind: str, *fields: str, **params: Any) -> Rule:
         return Rule(rule_id, kind, fields, params, "error", "conformity", rule_id)
 
     fields = (
-        text("business_no", "业务号", pattern="^[0-9]{24}$"),
-        text("holder_name", "权利人", min_length=1, max_length=50),
+        text("business_no", "业务号", required=True, pattern="^[0-9]{24}$"),
+        text("holder_name", "权利人", required=True, min_length=1, max_length=50),
         text("id_type", "证件种类", code_table="id_type"),
-        text("id_no", "证件号"),
+        text("id_no", "证件号", required=True),
         text("organ_code", "机构代码"),
-        text("unit_no", "单元号"),
+        text("unit_no", "单元号", required=True),
         text("certificate_no", "证书号"),
-        text("address", "坐落", min_length=1, max_length=200),
+        text("address", "坐落", required=True, min_length=1, max_length=200),
         text("usage", "用途", code_table="usage"),
         Field("area", "面积", "decimal", precision=12, scale=2, minimum=_decimal("0.01")),
         Field("price", "价格", "decimal", precision=16, scale=2, minimum=_decimal("0")),

@@ -60,11 +60,12 @@ def blocks(texts: pl.Series, width: int) -> Iterator[tuple[Rows, Bytes]]:
     Yields:
         Which rows of `texts` they are, and a contiguous (width, rows) matrix.
     """
-    rows, matrix = fixed_width(texts, width)
-    for start in range(0, len(matrix), BLOCK):
-        part = slice(start, min(start + BLOCK, len(matrix)))
-        chosen: Rows = part if rows is None else rows[part]
-        yield chosen, np.ascontiguousarray(matrix[part].T)
+    for start in range(0, len(texts), BLOCK):
+        part = texts.slice(start, BLOCK)
+        rows, matrix = fixed_width(part, width)
+        if len(matrix):
+            whole: Rows = slice(start, start + len(part))
+            yield (whole if rows is None else rows + start), np.ascontiguousarray(matrix.T)
 
 
 def fixed_width(texts: pl.Series, width: int) -> tuple[npt.NDArray[np.intp] | None, Bytes]:
@@ -74,9 +75,25 @@ def fixed_width(texts: pl.Series, width: int) -> tuple[npt.NDArray[np.intp] | No
     picked = texts if everything else texts.filter(fits)
     if picked.is_empty():
         return np.empty(0, dtype=np.intp), np.empty((0, width), dtype=np.uint8)
-    raw = picked.str.join("").item().encode()
+    raw = joined(picked)
     matrix = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
     return (None if everything else np.flatnonzero(fits.to_numpy())), matrix
+
+
+def joined(texts: pl.Series) -> bytes:
+    """The UTF-8 of all cells, one after the other: cheap to search for what a column lacks."""
+    raw: bytes = texts.str.join("").cast(pl.Binary).item()
+    return raw
+
+
+def smallest(raw: bytes) -> int:
+    """The smallest byte; 255 where there is none."""
+    return int(np.frombuffer(raw, dtype=np.uint8).min(initial=255))
+
+
+def largest(raw: bytes) -> int:
+    """The largest byte; 0 where there is none."""
+    return int(np.frombuffer(raw, dtype=np.uint8).max(initial=0))
 
 
 def digits_value(digits: npt.NDArray[np.float32]) -> Int32:

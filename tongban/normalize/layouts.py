@@ -27,15 +27,18 @@ from tongban.kernel.byte_columns import (
     days_since_epoch,
     digits_value,
 )
-from tongban.kernel.column_types import ZONE
+from tongban.kernel.column_types import (
+    DAY_US,
+    EIGHT_HOURS_US,
+    FIXED_OFFSET_SINCE_US,
+    ZONE,
+    local_days,
+)
 
 Micros = npt.NDArray[np.int64]
 Reading = tuple[Flags, Micros]  # which rows were read, and days or microseconds
 Reader = Callable[[pl.Series, bool], Reading]  # the flag asks for days instead of moments
 
-DAY_US = 86_400_000_000
-_EIGHT_HOURS_US = 8 * 3_600_000_000
-_FIXED_OFFSET_SINCE_US = (date(1992, 1, 1) - date(1970, 1, 1)).days * DAY_US
 _EXCEL_EPOCH = (date(1899, 12, 30) - date(1970, 1, 1)).days
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_271_999_999  # years 0001 to 9999
 _LETTERS = {"yyyy": "y", "MM": "M", "dd": "d", "HH": "H", "mm": "m", "ss": "s"}
@@ -129,8 +132,8 @@ def to_utc(wall: Micros, good: Flags) -> Micros:
     A moment that the clocks jumped over is read with eight hours; one that they showed twice
     is the earlier one.
     """
-    plain: Micros = wall - _EIGHT_HOURS_US
-    early = np.flatnonzero(good & (wall < _FIXED_OFFSET_SINCE_US))
+    plain: Micros = wall - EIGHT_HOURS_US
+    early = np.flatnonzero(good & (wall < FIXED_OFFSET_SINCE_US))
     if len(early):
         local = pl.Series(wall[early]).cast(pl.Datetime("us"))
         zoned = local.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null")
@@ -141,9 +144,9 @@ def to_utc(wall: Micros, good: Flags) -> Micros:
 
 def to_local_days(utc: Micros) -> Micros:
     """Beijing's calendar day of each moment."""
-    moments = pl.Series(utc).cast(pl.Datetime("us", ZONE))
-    days: Micros = moments.dt.date().to_physical().cast(pl.Int64).to_numpy()
-    return days
+    days = local_days(pl.Series(utc).cast(pl.Datetime("us", ZONE)))
+    wide: Micros = days.to_physical().cast(pl.Int64).to_numpy()
+    return wide
 
 
 def _read_epoch_ms(texts: pl.Series, as_days: bool) -> Reading:  # noqa: FBT001 - the Reader's shape

@@ -19,6 +19,7 @@ from tongban.normalize.operations import JOINING, compile_operation
 from tongban.normalize.steps import Arguments, Columns, Kind, Operation, Setting, Step
 
 KEY_SEPARATOR = "|"
+_SAFE_TEXT = frozenset({"code", "constant", "month"})  # nothing of the source's text is left
 Gather = Callable[[Columns, int], pl.Series]
 _NOTHING = Step("text", lambda s, _: s, "text")
 _CONCAT = Operation(lambda _args, _setting: _NOTHING, ("separator",), "separator")
@@ -114,7 +115,8 @@ def _field_plan(item: Field, made: FieldMapping | None, setting: Setting) -> Fie
         step = compile_operation(op, kind, setting)
         steps.append(step)
         kind = step.gives
-    steps += _finish(item, made, kind, dtype)
+    if not (item.type in {"string", "month"} and steps and steps[-1].operation in _SAFE_TEXT):
+        steps += _finish(item, made, kind, dtype)
     return FieldPlan(item.name, gather, tuple(steps), dtype)
 
 

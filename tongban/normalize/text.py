@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tongban.kernel.byte_columns import joined, largest, smallest
 from tongban.normalize.steps import (
     Arguments,
     Operation,
@@ -19,11 +20,20 @@ from tongban.normalize.steps import (
     on_rows,
 )
 
-# Unicode's White_Space, and what has no width: ZWSP, ZWNJ, ZWJ, word joiner, BOM, Mongolian vowel
+# Zero-width space, non-joiner and joiner, word joiner, byte-order mark, Mongolian vowel separator
+WIDTHLESS = "\u200b\u200c\u200d\u2060\ufeff\u180e"
 BLANKS = (
     " \t\n\x0b\x0c\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
-    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff\u180e"
-)
+    "\u200a\u2028\u2029\u202f\u205f\u3000"
+) + WIDTHLESS
+# First bytes, in UTF-8, of blanks beyond ASCII and of full-width characters: most columns have
+# none of them, and a search for a byte costs a fraction of a look at every cell.
+_ASCII_BLANKS = b" \t\n\x0b\x0c\r"
+_LEADS_OF_BLANKS = b"\xc2\xe1\xe2\xe3\xef"
+_LEADS_OF_WIDTHLESS = b"\xe1\xe2\xef"
+_LEADS_OF_WIDE = b"\xe3\xef"
+_FIRST_PRINTABLE = 0x20
+_NO_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 # Not storable in PostgreSQL (NUL) or not writable in XML (the rest)
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFE}\x{FFFF}]"
 _FULL_WIDTH = r"[\x{FF01}-\x{FF5E}\x{3000}\x{FFE5}]"
@@ -34,6 +44,11 @@ _NAME_DOTS = r"\s*[·\x{30FB}\x{2022}\x{2027}\x{22C5}\x{FF65}\x{2219}\x{FF0E}]\s
 _BETWEEN_HAN = r"(\p{Han})\s+(\p{Han})"
 
 
+def _has_any(raw: bytes, wanted: bytes) -> bool:
+    """Whether any of these bytes occurs; one quick search each."""
+    return any(byte in raw for byte in wanted)
+
+
 def is_ascii(texts: pl.Series) -> bool:
     """Whether no cell holds anything but ASCII."""
     return bool(texts.str.len_bytes().sum() == texts.str.len_chars().sum())
@@ -41,23 +56,32 @@ def is_ascii(texts: pl.Series) -> bool:
 
 def empty_to_null(texts: pl.Series) -> pl.Series:
     """Empty text says nothing."""
-    return keep(texts, texts.str.len_bytes() > 0)
+    shortest = texts.str.len_bytes().min()
+    return keep(texts, texts.str.len_bytes() > 0) if shortest == 0 else texts
 
 
 def clean(texts: pl.Series) -> pl.Series:
     """Trim blanks of every kind, also ideographic and zero-width ones; empty becomes null."""
-    trimmed = texts.str.strip_chars() if is_ascii(texts) else texts.str.strip_chars(BLANKS)
+    trimmed = texts.str.strip_chars()  # Unicode's White_Space
+    if not is_ascii(texts) and _has_any(joined(texts), _LEADS_OF_WIDTHLESS):
+        edges = (trimmed.str.starts_with(m) | trimmed.str.ends_with(m) for m in WIDTHLESS)
+        if any(flags.any() for flags in edges):
+            trimmed = texts.str.strip_chars(BLANKS)
     return empty_to_null(trimmed)
 
 
 def printable(texts: pl.Series) -> pl.Series:
     """Null where a cell holds a control character that no database and no XML would take."""
-    return keep(texts, ~texts.str.contains(_UNPRINTABLE))
+    raw = joined(texts)
+    odd = smallest(raw) < _FIRST_PRINTABLE or _has_any(raw, b"\x7f")
+    if not odd and _has_any(raw, b"\xef"):
+        odd = any(mark in raw for mark in _NO_CHARACTERS)
+    return keep(texts, ~texts.str.contains(_UNPRINTABLE)) if odd else texts
 
 
 def half_width(texts: pl.Series) -> pl.Series:
     """Full-width letters, digits and signs to ASCII; Chinese text stays as it is."""
-    if is_ascii(texts):
+    if not _has_any(joined(texts), _LEADS_OF_WIDE):
         return texts
     changed = on_rows(
         texts,
@@ -69,19 +93,22 @@ def half_width(texts: pl.Series) -> pl.Series:
 
 def without_blanks(texts: pl.Series) -> pl.Series:
     """No blank anywhere inside; for codes that people print in groups."""
-    if is_ascii(texts):
-        return texts.str.replace_all(" ", "", literal=True)
     spaced = texts.str.contains(f"[{BLANKS}]")
     return on_rows(texts, spaced, lambda cells: cells.str.replace_all(f"[{BLANKS}]", ""))
 
 
 def code_form(texts: pl.Series) -> pl.Series:
     """Half width, upper case, no blanks: how codes and numbers are compared."""
+    raw = joined(texts)
+    if raw.isascii() and not _has_any(raw, _ASCII_BLANKS) and largest(raw) < ord("a"):
+        return texts
     return empty_to_null(without_blanks(half_width(texts).str.to_uppercase()))
 
 
 def person_name(texts: pl.Series) -> pl.Series:
     """One kind of middle dot, no blanks between Chinese characters, single blanks elsewhere."""
+    if not _has_any(joined(texts), _ASCII_BLANKS + _LEADS_OF_BLANKS):
+        return texts
 
     def tidy(names: pl.Series) -> pl.Series:
         dotted = names.str.replace_all(_NAME_DOTS, "·").str.replace_all(r"\s+", " ")
@@ -130,11 +157,13 @@ def _strip_suffix(args: Arguments, _: Setting) -> Step:
     suffixes = sorted(args.texts("suffixes"), key=len, reverse=True)
 
     def run(texts: pl.Series) -> pl.Series:
+        found = False
         for suffix in suffixes:
             ends = texts.str.ends_with(suffix)
             if ends.any():
+                found = True
                 texts = on_rows(texts, ends, lambda s, end=suffix: s.str.strip_suffix(end))  # type: ignore[misc]
-        return clean(texts)
+        return clean(texts) if found else texts
 
     return Step(args.op.name, lambda s, _: run(s), "text")
 

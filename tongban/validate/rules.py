@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from tongban.kernel.codes import CodeTables
-from tongban.kernel.column_types import columns_of
+from tongban.kernel.column_types import columns_of, local_days
 from tongban.kernel.contracts import Contract, Field, Rule
 from tongban.kernel.records import BEIJING
 from tongban.kernel.yamlfile import suggestion
@@ -24,7 +24,7 @@ from tongban.validate.identifier_rules import IDENTIFIER_KINDS, Broken
 from tongban.validate.parameters import NUMERIC, TEXTS, TIMES, Parameters
 
 CLOCK_SKEW = timedelta(minutes=5)  # departments' clocks are not ours
-_COMPARISONS: dict[str, Callable[[Any, Any], pl.Expr]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -80,31 +80,37 @@ def _compare(given: Parameters) -> Broken:
     op = str(given.get("op"))
     if op not in _COMPARISONS:
         given.refuse(f'does not know the comparison "{op}"{suggestion(op, _COMPARISONS)}')
-    ours: pl.Expr = pl.col(left.name)
-    theirs: Any
     if given.rule.params.get("right") is None:
-        theirs = pl.lit(given.literal(left, given.get("value")))
-    else:
-        right = given.field("right")
-        ours, theirs = _comparable(given, left, right)
-    if given.rule.params.get("tolerance") is None:
-        return ~_COMPARISONS[op](ours, theirs)
-    given.numeric(left)
-    return ~_within(op, ours, theirs, given.number("tolerance"))
-
-
-def _comparable(given: Parameters, left: Field, right: Field) -> tuple[pl.Expr, pl.Expr]:
-    """Two fields in one type: a moment compared with a day is its day in Beijing."""
+        return ~_compared(op, pl.col(left.name), pl.lit(given.literal(left, given.get("value"))))
+    right = given.field("right")
     kinds = {left.type, right.type}
     if kinds == TIMES:
-        days = [
-            pl.col(item.name).dt.date() if item.type == "datetime" else pl.col(item.name)
-            for item in (left, right)
-        ]
-        return days[0], days[1]
+        return _compare_days(op, left, right)
     if len(kinds) > 1 and not kinds <= NUMERIC and not kinds <= TEXTS:
         given.refuse(f"cannot compare {left.type} with {right.type}")
-    return pl.col(left.name), pl.col(right.name)
+    if given.rule.params.get("tolerance") is None:
+        return ~_compared(op, pl.col(left.name), pl.col(right.name))
+    return ~_within(op, given.numeric(left), given.numeric(right), given.number("tolerance"))
+
+
+def _compared(op: str, left: pl.Expr, right: pl.Expr | Decimal) -> pl.Expr:
+    """Where the comparison holds."""
+    found: pl.Expr = _COMPARISONS[op](left, right)
+    return found
+
+
+def _compare_days(op: str, left: Field, right: Field) -> Broken:
+    """A day and a moment: the moment counts as its day in Beijing."""
+
+    def check(frame: pl.DataFrame, _: datetime) -> pl.Series:
+        ours, theirs = (
+            local_days(frame[item.name]) if item.type == "datetime" else frame[item.name]
+            for item in (left, right)
+        )
+        broken: pl.Series = ~_COMPARISONS[op](ours, theirs)
+        return broken
+
+    return check
 
 
 def _within(op: str, left: pl.Expr, right: pl.Expr, tolerance: Decimal) -> pl.Expr:
@@ -112,9 +118,9 @@ def _within(op: str, left: pl.Expr, right: pl.Expr, tolerance: Decimal) -> pl.Ex
     difference = left - right
     match op:
         case "<" | "<=":
-            return _COMPARISONS[op](difference, tolerance)
+            return _compared(op, difference, tolerance)
         case ">" | ">=":
-            return _COMPARISONS[op](difference, -tolerance)
+            return _compared(op, difference, -tolerance)
         case "==":
             return difference.abs() <= tolerance
         case _:
