@@ -18,8 +18,8 @@ from connectors.paging import first_place, walk
 from connectors.replies import Place, Reply
 from connectors.templates import fill, version_as_time, version_from_time
 from tongban.kernel.errors import AnswerUnreadable, DeliveryUnclear
-from tongban.kernel.records import OutgoingRecord, Receipt
-from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Sign, Statement
+from tongban.kernel.records import OutgoingRecord, Receipt, RecordShape
+from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Statement
 
 UNSENDABLE = "HUB_UNSENDABLE_CHARACTER"
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,7 +38,7 @@ class Delivery:
     def send(self, records: Sequence[OutgoingRecord]) -> list[Receipt]:
         """Send a batch; see `Connector.send`."""
         self._check(records)
-        receipts = {record.guid: r for record in records if (r := self._unsendable(record))}
+        receipts = self._unsendable(records)
         sendable = [record for record in records if record.guid not in receipts]
         if sendable:
             values = {
@@ -58,21 +58,25 @@ class Delivery:
         if len({record.guid for record in records}) != len(records):
             raise ValueError("one batch holds a record twice; send its versions one after another")
 
-    def _unsendable(self, record: OutgoingRecord) -> Receipt | None:
-        """Refuse by ourselves the one record that the protocol cannot carry, not its batch."""
+    def _unsendable(self, records: Sequence[OutgoingRecord]) -> dict[str, Receipt]:
+        """Refuse by ourselves the records that the protocol cannot carry, not their batch."""
         interface = self._caller.system.interface_of(self._accepted.call)
         bad = _NOT_XML if interface.soap is not None else _NOT_TEXT
-        if not _holds(record.data, bad):
-            return None
+        if not _holds([record.data for record in records], bad):
+            return {}
         text = "a field holds a control character that this protocol cannot carry"
-        return Receipt(record.guid, "rejected", code=UNSENDABLE, message=text)
+        return {
+            record.guid: Receipt(record.guid, "rejected", code=UNSENDABLE, message=text)
+            for record in records
+            if _holds(record.data, bad)
+        }
 
     def _written(self, record: OutgoingRecord) -> Any:
         values = {
             "guid": record.guid,
             "op": record.op,
             "version": record.version,
-            "version_time": version_as_time(record.version),
+            "version_time": lambda: version_as_time(record.version),
             "digest": record.digest,
             "data": record.data,
             "now": self._caller.now,
@@ -85,13 +89,11 @@ class Delivery:
         Raises:
             DeliveryUnclear: A record has none, or one that says neither yes nor no.
         """
-        spec = self._accepted.answers
         try:
-            answers = document.items(spec.records) if document else []
-            read = [_receipt(answer, spec) for answer in answers]
+            read = _read_receipts(document, self._accepted.answers) if document else []
         except AnswerUnreadable as exc:
             raise DeliveryUnclear(f"{exc}; send again with the same keys", **exc.context) from exc
-        found = {receipt.guid: receipt for receipt in read if receipt and receipt.guid in guids}
+        found = {receipt.guid: receipt for receipt in read if receipt.guid in guids}
         if len(found) < len(guids):
             raise DeliveryUnclear(
                 f"{self._where}: {len(guids) - len(found)} of {len(guids)} records have no clear "
@@ -131,40 +133,51 @@ class Delivery:
 
 
 def _holds(value: Any, bad: re.Pattern[str]) -> bool:
-    if isinstance(value, str):
-        return bad.search(value) is not None
-    if isinstance(value, dict):
-        return any(_holds(item, bad) for item in value.values())
-    return isinstance(value, list) and any(_holds(item, bad) for item in value)
+    """Tell whether any text inside holds such a character; one search for all of them."""
+    texts: list[str] = []
+    _collect(value, texts)
+    return bad.search("\n".join(texts)) is not None
 
 
-def _receipt(answer: Document, spec: RecordAnswers) -> Receipt | None:
-    """Read one answer, or None where it says nothing that is declared."""
-    guid = answer.text(spec.guid)
-    signs = (
-        ("duplicate", spec.duplicate),
-        ("rejected", spec.rejected),
-        ("accepted", spec.accepted),
-    )
-    outcome = next((name for name, sign in signs if sign and _shows(answer, sign)), None)
-    if not guid or outcome is None:
-        return None
-    return Receipt(
-        guid=guid,
-        outcome=outcome,  # type: ignore[arg-type] # the three names above
-        receipt_no=_value(answer, spec.receipt_no),
-        code=_value(answer, spec.code),
-        message=_value(answer, spec.message),
-    )
+def _collect(value: Any, texts: list[str]) -> None:
+    for item in value.values() if isinstance(value, dict) else value:
+        if item.__class__ is str:
+            texts.append(item)
+        elif isinstance(item, dict | list):
+            _collect(item, texts)
 
 
-def _shows(answer: Document, sign: Sign) -> bool:
-    value = answer.text(sign.path)
-    return value is not None and value.strip().lower() in {word.lower() for word in sign.equals}
+def _read_receipts(document: Document, spec: RecordAnswers) -> list[Receipt]:
+    """Read the answers as columns, since there is one for every record that goes out.
+
+    An answer that says nothing that is declared gives none.
+    """
+    signs = [
+        (outcome, sign.path, {word.lower() for word in sign.equals})
+        for outcome, sign in (
+            ("duplicate", spec.duplicate),
+            ("rejected", spec.rejected),
+            ("accepted", spec.accepted),
+        )
+        if sign is not None
+    ]
+    told = (spec.receipt_no, spec.code, spec.message)
+    paths = tuple(dict.fromkeys(filter(None, [spec.guid, *told, *(path for _, path, _ in signs)])))
+    shape = RecordShape(fields=paths, explode=None, known=frozenset(paths))
+    frame = document.columns(spec.records, shape, whole=False).frame
+    receipts = []
+    for row in frame.iter_rows():
+        values = dict(zip(paths, row, strict=True))
+        guid = values[spec.guid]
+        said = next((o for o, path, words in signs if _shows(values[path], words)), None)
+        if guid and said:
+            texts = [(values[path] or "") if path else "" for path in told]
+            receipts.append(Receipt(guid, said, *texts))  # type: ignore[arg-type] # the names above
+    return receipts
 
 
-def _value(answer: Document, path: str | None) -> str:
-    return (answer.text(path) or "") if path else ""
+def _shows(value: str | None, words: set[str]) -> bool:
+    return value is not None and value.strip().lower() in words
 
 
 def _statement_row(item: Document, spec: Statement, where: str) -> tuple[str, int, str]:

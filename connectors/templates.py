@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from lxml import etree
@@ -124,14 +125,25 @@ def _fill_mapping(template: dict[str, Any], values: Values) -> Any:
 
 
 def _fill_string(template: str, values: Values) -> Any:
-    whole = PLACE.fullmatch(template)
+    whole = _single(template)
     if whole is not None:
-        return _value(whole, values)
-    return PLACE.sub(lambda match: _written(_value(match, values)), template)
+        return _value(*whole, values)
+    return PLACE.sub(lambda match: _written(_value(*_groups(match), values)), template)
 
 
-def _value(match: re.Match[str], values: Values) -> Any:
+@lru_cache(maxsize=1024)  # record templates are filled once per record
+def _single(template: str) -> tuple[str, str | None, str | None] | None:
+    """The placeholder that a template consists of, if it is a single one."""
+    whole = PLACE.fullmatch(template)
+    return None if whole is None else _groups(whole)
+
+
+def _groups(match: re.Match[str]) -> tuple[str, str | None, str | None]:
     name, argument, optional = match.groups()
+    return name, argument, optional
+
+
+def _value(name: str, argument: str | None, optional: str | None, values: Values) -> Any:
     if name not in values:
         raise ConfigInvalid(
             f"unknown placeholder {{{name}}} in a call{suggestion(name, values)}", name=name
