@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, get_parsing_context
 
-from tongban.kernel.records import BEIJING
 from tongban.orchestration.retries import FIRST_PAUSE, POLICY, RETRIES
 
-START = datetime(2026, 1, 1, tzinfo=BEIJING)
 PULL_LIMIT = timedelta(hours=2)
 LOAD_LIMIT = timedelta(hours=1)
 PUSH_LIMIT = timedelta(hours=2)
@@ -20,14 +18,17 @@ MAINTENANCE_LIMIT = timedelta(hours=1)
 
 
 def every(cron: str) -> CronTriggerTimetable:
-    """Run at these times of Beijing, whatever the server's zone is."""
-    return CronTriggerTimetable(cron, timezone="Asia/Shanghai")
+    """Run at these times of Beijing, whatever the server's zone is.
+
+    The first run is the next one. Together with a start date, or with a missed time in reach, a
+    DAG that is switched on would run at once, beside the run that somebody asks for.
+    """
+    return CronTriggerTimetable(cron, timezone="Asia/Shanghai", run_immediately=timedelta(0))
 
 
 def common(**extra: Any) -> dict[str, Any]:
     """Arguments of every DAG: one run at a time, never a run for the past."""
     return {
-        "start_date": START,
         "catchup": False,
         "max_active_runs": 1,
         "default_args": {
