@@ -30,10 +30,10 @@ BLANKS = (
 # none of them, and a search for a byte costs a fraction of a look at every cell.
 _ASCII_BLANKS = b" \t\n\x0b\x0c\r"
 _LEADS_OF_BLANKS = b"\xc2\xe1\xe2\xe3\xef"
-_LEADS_OF_WIDTHLESS = b"\xe1\xe2\xef"
+_WIDTHLESS_EDGE = f"^[{WIDTHLESS}]|[{WIDTHLESS}]$"
 _LEADS_OF_WIDE = b"\xe3\xef"
 _FIRST_PRINTABLE = 0x20
-_NO_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+_NO_CHARACTERS = ("\ufffe", "\uffff")
 # Not storable in PostgreSQL (NUL) or not writable in XML (the rest)
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFE}\x{FFFF}]"
 _FULL_WIDTH = r"[\x{FF01}-\x{FF5E}\x{3000}\x{FFE5}]"
@@ -63,10 +63,8 @@ def empty_to_null(texts: pl.Series) -> pl.Series:
 def clean(texts: pl.Series) -> pl.Series:
     """Trim blanks of every kind, also ideographic and zero-width ones; empty becomes null."""
     trimmed = texts.str.strip_chars()  # Unicode's White_Space
-    if not is_ascii(texts) and _has_any(joined(texts), _LEADS_OF_WIDTHLESS):
-        edges = (trimmed.str.starts_with(m) | trimmed.str.ends_with(m) for m in WIDTHLESS)
-        if any(flags.any() for flags in edges):
-            trimmed = texts.str.strip_chars(BLANKS)
+    if not is_ascii(texts) and trimmed.str.contains(_WIDTHLESS_EDGE).any():
+        trimmed = texts.str.strip_chars(BLANKS)
     return empty_to_null(trimmed)
 
 
@@ -75,7 +73,7 @@ def printable(texts: pl.Series) -> pl.Series:
     raw = joined(texts)
     odd = smallest(raw) < _FIRST_PRINTABLE or _has_any(raw, b"\x7f")
     if not odd and _has_any(raw, b"\xef"):
-        odd = any(mark in raw for mark in _NO_CHARACTERS)
+        odd = any(texts.str.contains(mark, literal=True).any() for mark in _NO_CHARACTERS)
     return keep(texts, ~texts.str.contains(_UNPRINTABLE)) if odd else texts
 
 
