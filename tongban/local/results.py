@@ -28,19 +28,36 @@ SUBSTATION = "substation"
 CLOSED_WELL = ("accepted", "duplicate")
 NOT_DUE = (*CLOSED_WELL, "superseded", "withheld")
 
-TRANSFERS = """
-SELECT system, dataset, direction,
+PULLED = """
+SELECT system, dataset, 'pull' AS direction,
        sum(read_rows)::bigint AS read,
        sum(new_rows + changed_rows + same_rows)::bigint AS accepted,
        sum(quarantined_rows)::bigint AS quarantined,
        sum(duplicate_rows)::bigint AS duplicate,
-       sum(pushed_rows)::bigint AS pushed,
-       sum(acknowledged_rows)::bigint AS acknowledged,
+       0 AS pushed, 0 AS acknowledged,
        round(sum(work_ms) / 1000.0, 2)::float AS seconds
   FROM hub.transfer
- WHERE started_at >= %s AND state = 'finished'
- GROUP BY system, dataset, direction
- ORDER BY direction, system, dataset
+ WHERE direction = 'pull' AND state = 'finished' AND started_at >= %(since)s
+ GROUP BY system, dataset
+ ORDER BY system, dataset
+"""
+# Records, not attempts: a row that went out twice (its parent was not there yet) is one record.
+PUSHED = """
+WITH took AS (
+    SELECT system, dataset, sum(extract(epoch FROM finished_at - started_at)) AS seconds
+      FROM hub.transfer
+     WHERE direction = 'push' AND started_at >= %(since)s
+     GROUP BY system, dataset)
+SELECT o.target AS system, o.dataset, 'push' AS direction,
+       0 AS read, 0 AS accepted, 0 AS quarantined, 0 AS duplicate,
+       count(*) AS pushed,
+       count(*) FILTER (WHERE o.state IN ('accepted', 'duplicate')) AS acknowledged,
+       round(coalesce(max(t.seconds), 0), 2)::float AS seconds
+  FROM hub.outbox AS o
+  LEFT JOIN took AS t ON t.system = o.target AND t.dataset = o.dataset
+ WHERE o.sent_at >= %(since)s AND o.state <> 'superseded'
+ GROUP BY o.target, o.dataset
+ ORDER BY o.target, o.dataset
 """
 UNBALANCED = """
 SELECT count(*) FROM hub.transfer
@@ -104,7 +121,11 @@ def read(settings: Settings, since: datetime) -> Results:
         open_hub(settings) as hub,
         psycopg.connect(settings.database_url, row_factory=dict_row) as connection,
     ):
-        transfers = [dict(row) for row in connection.execute(TRANSFERS, [since])]
+        transfers = [
+            dict(row)
+            for question in (PULLED, PUSHED)
+            for row in connection.execute(question, {"since": since})
+        ]
         for row in transfers:
             row["protocol"] = _protocol(hub, row["system"])
         wrong = _quarantine_differences(hub, connection, settings)
