@@ -40,6 +40,7 @@ ADVICE = {
     "ConfigInvalid": "Correct the file at the line that is named; `bin/tongban check` finds the others.",
     "CountsUnbalanced": "A bug of ours: nothing of the chunk was written. Report the code and the transfer id.",
     "CredentialsMissing": "Create the connection, or add the field that is named.",
+    "DatabaseRefused": "Names a constraint: a bug of ours, report it. Names a right: give the hub's role its schemas.",
     "DatabaseUnavailable": "Wait; if it stays, look at PostgreSQL.",
     "DeliveryUnclear": "Push again: the same key makes a repetition harmless.",
     "EnvelopeBroken": "A stored ciphertext was changed or moved. Restore it, and find out who did it.",

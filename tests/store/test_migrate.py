@@ -156,6 +156,14 @@ def test_changed_type_is_refused_and_names_the_remedy(empty_engine):
         migrations.migrate(empty_engine, [replace(PAYMENT, fields=fields, digest="3" * 64)])
 
 
+def test_field_with_the_name_of_a_hub_column_is_refused():
+    """Else two columns would share one name."""
+    field = Field("version", "版本", "integer")
+
+    with pytest.raises(ConfigInvalid, match="'version' is a column of the hub's own"):
+        dataset_table(replace(PAYMENT, fields=(*PAYMENT_FIELDS, field)))
+
+
 def test_major_version_gets_a_table_of_its_own(empty_engine):
     """Two majors live side by side."""
     second = replace(PAYMENT, version="2.0.0")

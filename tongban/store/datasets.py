@@ -42,6 +42,7 @@ DATA = "data"
 INDEX_SUFFIX = "_index"
 HISTORY_SUFFIX = "_history"
 
+_HUB_COLUMNS = {"record_id", "version", "row_digest", "transfer_id", "stored_at", "confirmed_at"}
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -69,8 +70,18 @@ def search_columns(contract: Contract) -> list[tuple[Field, str]]:
 
 
 def dataset_table(contract: Contract) -> Table:
-    """The table of the newest versions, in a metadata of its own."""
+    """The table of the newest versions, in a metadata of its own.
+
+    Raises:
+        ConfigInvalid: A field has the name of a column that the hub adds itself.
+    """
     name = contract.table
+    for taken in sorted(_HUB_COLUMNS & set(contract.by_name)):
+        raise ConfigInvalid(
+            f"contract {contract.dataset}: the field name {taken!r} is a column of the hub's own; "
+            "rename the field",
+            field=taken,
+        )
     table = Table(
         name,
         MetaData(schema=DATA),

@@ -16,13 +16,21 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tongban.kernel.errors import ConfigInvalid, DatabaseUnavailable
+from tongban.kernel.errors import ConfigInvalid, DatabaseUnavailable, Fatal
 
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 120
 IDLE_IN_TRANSACTION_TIMEOUT_S = 300  # longer than any call to a department
 
 _LOST_RACES = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
+
+_NAMES_ONLY = ("23", "42")
+
+
+class DatabaseRefused(Fatal):
+    """PostgreSQL refused a statement: a constraint, a missing right, a wrong name."""
+
+    code = "fatal.database_refused"
 
 
 def open_engine(
@@ -70,6 +78,7 @@ def transaction(engine: Engine) -> Generator[Connection]:
 
     Raises:
         DatabaseUnavailable: The server did not answer, or we lost a race; nothing was written.
+        DatabaseRefused: The server refused a statement (constraint, rights, syntax).
     """
     try:
         with engine.begin() as conn:
@@ -79,13 +88,9 @@ def transaction(engine: Engine) -> Generator[Connection]:
             "database: no free connection in the pool; nothing was written, try again"
         ) from exc
     except DBAPIError as exc:
-        if _is_passing(exc.orig):
-            raise _unavailable(exc.orig) from None
-        raise
+        raise _our_error(exc.orig) from None  # the server's words may quote a row
     except psycopg.Error as exc:  # COPY goes past SQLAlchemy
-        if _is_passing(exc):
-            raise _unavailable(exc) from None
-        raise
+        raise _our_error(exc) from None
 
 
 def driver_of(conn: Connection) -> psycopg.Connection[Any]:
@@ -94,20 +99,21 @@ def driver_of(conn: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _is_passing(exc: BaseException | None) -> bool:
-    """Whether the same call may succeed later."""
-    if not isinstance(exc, psycopg.Error):
-        return False
-    return exc.sqlstate in _LOST_RACES or isinstance(
-        exc, psycopg.OperationalError | psycopg.InterfaceError
-    )
-
-
-def _unavailable(exc: BaseException | None) -> DatabaseUnavailable:
-    """Our error for a passing failure; the server's words may quote a row, so only its code."""
+def _our_error(exc: BaseException | None) -> DatabaseUnavailable | DatabaseRefused:
+    """Our error for one of the driver's, without the server's quotation of the row."""
     state = getattr(exc, "sqlstate", None)
-    return DatabaseUnavailable(
-        f"database: {type(exc).__name__} (SQLSTATE {state or 'none'}); nothing was written, "
-        "the same call may succeed later",
-        sqlstate=state,
+    name = type(exc).__name__
+    passing = psycopg.OperationalError | psycopg.InterfaceError
+    if state in _LOST_RACES or isinstance(exc, passing):
+        return DatabaseUnavailable(
+            f"database: {name} (SQLSTATE {state or 'none'}); nothing was written, the same call "
+            "may succeed later",
+            sqlstate=state,
+        )
+    # Of these classes the first line names columns, tables and constraints, never a value.
+    words = ""
+    if isinstance(exc, psycopg.Error) and state and state[:2] in _NAMES_ONLY:
+        words = f": {exc.diag.message_primary}"
+    return DatabaseRefused(
+        f"database: {name} (SQLSTATE {state or 'none'}){words}; nothing was written", sqlstate=state
     )

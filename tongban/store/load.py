@@ -29,19 +29,18 @@ from typing import Protocol
 from uuid import UUID
 
 import polars as pl
-import psycopg
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import IntegrityError
 
 from tongban.kernel.contracts import Contract
 from tongban.kernel.errors import DatabaseUnavailable, Fatal, TongbanError
 from tongban.store.cursors import advance_cursor
-from tongban.store.engine import transaction
+from tongban.store.engine import DatabaseRefused, transaction
 from tongban.store.leases import Lease, hold_lease
 from tongban.store.quarantine import write_quarantine
 from tongban.store.records import RowsWritten, write_records
 from tongban.store.transfers import add_counts
 
+INTEGRITY = "23"
 UNIQUE_VIOLATION = "23505"
 
 Evidence = Callable[[Connection, "ChunkOutcome"], None]
@@ -179,10 +178,10 @@ def write_chunk(
     _check_counts(chunk)
     try:
         return _transact(engine, chunk, evidence)
-    except IntegrityError as exc:
-        raise _integrity_error(chunk, getattr(exc.orig, "sqlstate", None)) from None
-    except psycopg.IntegrityError as exc:
-        raise _integrity_error(chunk, exc.sqlstate) from None
+    except DatabaseRefused as exc:
+        if str(exc.context.get("sqlstate")).startswith(INTEGRITY):
+            raise _integrity_error(chunk, exc) from None
+        raise
 
 
 def _transact(engine: Engine, chunk: LoadChunk, evidence: Evidence | None) -> ChunkOutcome:
@@ -328,17 +327,16 @@ def _place(chunk: LoadChunk) -> str:
     return f"{chunk.lease.system}/{chunk.contract.dataset} chunk {chunk.chunk_no}"
 
 
-def _integrity_error(chunk: LoadChunk, sqlstate: str | None) -> TongbanError:
-    """Our error for a violated constraint; the server's words may quote a row."""
-    if sqlstate == UNIQUE_VIOLATION:
+def _integrity_error(chunk: LoadChunk, exc: DatabaseRefused) -> TongbanError:
+    """A violated constraint is either a lost race or a defect of a step before."""
+    if exc.context["sqlstate"] == UNIQUE_VIOLATION:
         return DatabaseUnavailable(
             f"{_place(chunk)}: another transfer wrote one of these records in the same moment; "
             "nothing was written, the same call may succeed later",
-            sqlstate=sqlstate,
+            **exc.context,
         )
     return CountsUnbalanced(
-        f"{_place(chunk)}: the database refused the rows (SQLSTATE {sqlstate}): a required field "
-        "is null or the counts do not balance; nothing was written, this is a defect of a step "
-        "before",
-        sqlstate=sqlstate,
+        f"{_place(chunk)}: {exc}; a required field is null or the counts do not balance, this is "
+        "a defect of a step before",
+        **exc.context,
     )
