@@ -16,9 +16,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tongban.local import databases, ports, postgres
 from tongban.store import migrate
+
+# A busy machine is no failure of the code: no deadline per example.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 TEMPLATE = "hub_template"
 PASSWORD = "only-for-tests"
