@@ -184,7 +184,7 @@ class Measuring:
             bad[rule.id] += len(rows)
             samples = self._samples.setdefault(rule.id, []) if len(rows) else []
             for row in rows[: SAMPLES - len(samples)]:
-                samples.append(sample_of(self.contract, rule.fields, tokens[row], frame, int(row)))
+                samples.append(sample_of(self.contract, rule, tokens[row], frame, int(row)))
 
     def _noted(self, rows: Iterable[frozenset[str]]) -> list[Word]:
         """The quarantine's findings as masks; error rules of the present contract only."""

@@ -6,7 +6,6 @@ length is told where the field is not classified, since a wrong length is often 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,10 +13,13 @@ import polars as pl
 
 from tongban.kernel.contracts import Contract, Field
 from tongban.protect import mask
+from tongban.validate import RowRule
 
 SAMPLES = 3
 HIDDEN = "***"
 MISSING = "（空）"
+UNREADABLE = "（无法识别）"
+_LOSES_VALUES = ("type", "code")  # what normalizing could not read is not there any more
 _OPEN = ("public", "internal")
 
 
@@ -30,14 +32,15 @@ class Sample:
 
 
 def sample_of(
-    contract: Contract, fields: Sequence[str], token: str, frame: pl.DataFrame, row: int
+    contract: Contract, rule: RowRule, token: str, frame: pl.DataFrame, row: int
 ) -> Sample:
     """Mask the fields that a rule reads of one row."""
-    shown = tuple(
-        (contract.field(name).label, masked(contract.field(name), frame[name][row]))
-        for name in fields
-    )
-    return Sample(token=token, fields=shown)
+    shown: list[tuple[str, str]] = []
+    for name in rule.fields:
+        item, value = contract.field(name), frame[name][row]
+        is_lost = value is None and rule.kind in _LOSES_VALUES
+        shown.append((item.label, UNREADABLE if is_lost else masked(item, value)))
+    return Sample(token=token, fields=tuple(shown))
 
 
 def masked(item: Field, value: object) -> str:
