@@ -12,11 +12,12 @@ from pathlib import Path
 from connectors.caller import Unreadable
 from connectors.clock import Clock, SystemClock
 from connectors.connector import Connector
+from connectors.declared import check_declared
 from connectors.protocols.wsdl import check_pinned
 from tongban.kernel.connections import Connection
 from tongban.kernel.systems import System
 
-__all__ = ["Clock", "Connector", "SystemClock", "check_wsdl", "open_connector"]
+__all__ = ["Clock", "Connector", "SystemClock", "check_declared", "check_wsdl", "open_connector"]
 
 
 def open_connector(
@@ -37,8 +38,10 @@ def open_connector(
         on_unreadable: Gets system and dataset, and the body, of a page that could not be read.
 
     Raises:
+        ConfigInvalid: A template of the system's YAML cannot work.
         InterfaceChanged: A pinned WSDL is not the one that the system's YAML names.
     """
+    check_declared(system)
     check_wsdl(system, root)
     return Connector(system, connection, root, clock or SystemClock(), on_unreadable)
 
@@ -51,5 +54,4 @@ def check_wsdl(system: System, root: Path) -> None:
     """
     for interface in system.interfaces.values():
         if interface.soap is not None:
-            path = root / "connectors" / "wsdl" / interface.soap.wsdl
-            check_pinned(path, interface.soap, system.system)
+            check_pinned(root / "connectors" / "wsdl", interface.soap, system.system)

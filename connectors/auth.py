@@ -2,7 +2,7 @@
 
 Each kind may write before the body is serialized (form fields, message parts, SOAP headers) and
 after it (signatures over the body's bytes). Secrets come from the connection, stay in memory and
-enter neither messages nor logs. OAuth2 tokens are fetched through the same budget as any call.
+enter neither messages nor logs. OAuth2 is in `tokens`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import threading
-from collections.abc import Callable
 from datetime import UTC
-from typing import Any, Protocol
-from urllib.parse import urlencode
+from typing import Any
 
 from lxml import etree
 
-from connectors.answers import broken_server, check_status
 from connectors.clock import Clock
-from connectors.drafts import Answer, Draft, canonical_query
-from connectors.protocols.jsondoc import parse_json
+from connectors.drafts import Draft, canonical_query
+from connectors.identity import Identity, Silent, basic_header
 from connectors.signatures import key_material, needs_key, sign, sm3
 from connectors.templates import fill_text, format_moment
+from connectors.tokens import BearerToken, Send
 from tongban.kernel.connections import Connection
-from tongban.kernel.errors import AuthenticationRefused
 from tongban.kernel.interfaces import (
     ApiKey,
     Auth,
@@ -36,45 +32,13 @@ from tongban.kernel.interfaces import (
     WsSecurityUsername,
 )
 
-Send = Callable[[Draft], Answer]
-
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
 _MESSAGES = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0"
 
 
-class Identity(Protocol):
-    """One way to say who we are."""
-
-    def before(self, draft: Draft) -> None:
-        """Write what must be there before the body is serialized."""
-        ...
-
-    def after(self, draft: Draft) -> None:
-        """Write what depends on the serialized body."""
-        ...
-
-    def renew(self) -> bool:
-        """Forget what may have died; tells whether another try can help."""
-        ...
-
-
-class _Silent:
-    """Does nothing; the others override what they need."""
-
-    def before(self, draft: Draft) -> None:
-        """Leave the draft alone."""
-
-    def after(self, draft: Draft) -> None:
-        """Leave the draft alone."""
-
-    def renew(self) -> bool:
-        """Nothing can die."""
-        return False
-
-
-class BasicIdentity(_Silent):
+class BasicIdentity(Silent):
     """HTTP Basic."""
 
     def __init__(self, connection: Connection) -> None:
@@ -86,12 +50,7 @@ class BasicIdentity(_Silent):
         draft.headers["Authorization"] = basic_header(login, password)
 
 
-def basic_header(login: str, password: str) -> str:
-    """Write HTTP Basic credentials (RFC 7617, UTF-8)."""
-    return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
-
-
-class KeyIdentity(_Silent):
+class KeyIdentity(Silent):
     """A constant key in a header or in the query."""
 
     def __init__(self, spec: ApiKey, connection: Connection) -> None:
@@ -107,7 +66,7 @@ class KeyIdentity(_Silent):
             draft.query.append((self._spec.name, value))
 
 
-class UsernameToken(_Silent):
+class UsernameToken(Silent):
     """WS-Security UsernameToken 1.0, digest or text."""
 
     def __init__(self, spec: WsSecurityUsername, connection: Connection, clock: Clock) -> None:
@@ -160,7 +119,7 @@ def security_header(
     return security
 
 
-class Signature(_Silent):
+class Signature(Silent):
     """A hash or signature over a canonical text, put where the system wants it."""
 
     def __init__(self, spec: Signed, connection: Connection, clock: Clock) -> None:
@@ -243,73 +202,6 @@ def _facts(draft: Draft, spec: Signed) -> dict[str, Any]:
     }
 
 
-class BearerToken(_Silent):
-    """OAuth2 client credentials: one token for all calls, renewed before it ends."""
-
-    def __init__(
-        self, spec: OAuth2ClientCredentials, connection: Connection, clock: Clock, send: Send
-    ) -> None:
-        self._spec = spec
-        self._connection = connection
-        self._clock = clock
-        self._send = send
-        self._lock = threading.Lock()
-        self._token: str | None = None
-        self._good_until = 0.0
-
-    def before(self, draft: Draft) -> None:
-        """Add the Authorization header, fetching a token where there is no good one."""
-        with self._lock:
-            if self._token is None or self._clock.monotonic() >= self._good_until:
-                self._fetch()
-            draft.headers["Authorization"] = f"Bearer {self._token}"
-
-    def renew(self) -> bool:
-        """Forget the token: the system refused it."""
-        with self._lock:
-            self._token = None
-        return True
-
-    def _fetch(self) -> None:
-        """Ask for a token (RFC 6749, section 4.4).
-
-        Raises:
-            AuthenticationRefused: The system gives us none.
-        """
-        login, password = self._connection.secret("login"), self._connection.secret("password")
-        fields = {"grant_type": "client_credentials"}
-        if self._spec.scope:
-            fields["scope"] = self._spec.scope
-        draft = Draft("token", "POST", self._connection.base_url + self._spec.token_path)
-        if self._spec.client_in == "basic":
-            draft.headers["Authorization"] = basic_header(login, password)
-        else:
-            fields |= {"client_id": login, "client_secret": password}
-        draft.headers["Content-Type"] = "application/x-www-form-urlencoded"
-        draft.headers["Accept"] = "application/json"
-        draft.body = urlencode(fields).encode()
-        asked_at = self._clock.monotonic()
-        where = f"{self._connection.name}: token"
-        answer = self._send(draft)
-        check_status(answer, Interface(), draft, where)
-        if answer.status >= 500:  # noqa: PLR2004 - HTTP
-            raise broken_server(f"{where}: HTTP {answer.status}", writes=False)
-        token = None
-        if answer.status == 200:  # noqa: PLR2004 - HTTP
-            document = parse_json(answer.body, where)
-            token, life = document.text("access_token"), document.text("expires_in")
-            seconds = float(life) if life and life.isascii() and life.isdigit() else 300.0
-            margin = min(self._spec.refresh_before_s, seconds / 2)
-            self._good_until = asked_at + seconds - margin
-        if not token:
-            raise AuthenticationRefused(
-                f"{where}: HTTP {answer.status} and no token; check client id and secret of the "
-                "connection",
-                status=answer.status,
-            )
-        self._token = token
-
-
 def identities(
     interface: Interface, connection: Connection, clock: Clock, send: Send
 ) -> list[Identity]:
@@ -328,4 +220,4 @@ def _identity(spec: Auth, connection: Connection, clock: Clock, send: Send) -> I
         return Signature(spec, connection, clock)
     if isinstance(spec, OAuth2ClientCredentials):
         return BearerToken(spec, connection, clock, send)
-    return _Silent()
+    return Silent()

@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.answers import check_status, open_layers
-from connectors.auth import Identity, identities
+from connectors.auth import identities
 from connectors.budget import keeper_for
 from connectors.clock import Clock
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
+from connectors.identity import Identity
 from connectors.protocols.rest import RestProtocol
 from connectors.protocols.soap import SoapProtocol
 from connectors.protocols.transport import Transport

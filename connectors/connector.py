@@ -7,7 +7,6 @@ process, long after. No page is changed: what is landed is what the department s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -125,7 +124,7 @@ class Connector:
 
     def _bounds(self, dataset: str, window: Window) -> dict[str, Any]:
         rule = self.system.window_rule(dataset)
-        since = window.since or datetime.fromisoformat(rule.earliest)
+        since = window.since or rule.earliest
         return {
             "since": format_moment(since, rule.format),
             "until": format_moment(window.until, rule.format),
@@ -143,6 +142,8 @@ class Connector:
         pulled, call = self._pulled(dataset)
         interface = self.system.interface_of(call)
         where = f"{self.system.system}: {dataset}"
+        if not body.strip() and "empty" in interface.statuses.values():
+            return _no_rows(shape)  # a status such as 204 said so
         root: Document = (
             read_envelope(body, interface, where, 200, writes=False)
             if interface.soap is not None
@@ -150,8 +151,7 @@ class Connector:
         )
         document = open_layers(root, interface, where, status=200, writes=False)
         if document is None:
-            schema = dict.fromkeys(shape.fields, pl.String)
-            return Decoded(pl.DataFrame(schema=schema))
+            return _no_rows(shape)
         whole = self.system.datasets[dataset].shares_pages_of is None
         decoded = document.columns(pulled.records, shape, whole=whole)
         return self._decrypted(pulled, decoded)
@@ -208,6 +208,10 @@ class Connector:
 
 
 _NOWHERE: dict[str, Any] = {"page": None, "row": None, "cursor": None}
+
+
+def _no_rows(shape: RecordShape) -> Decoded:
+    return Decoded(pl.DataFrame(schema=dict.fromkeys(shape.fields, pl.String)))
 
 
 def _page(step: Step, following: Position | None, key: str) -> Page:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -192,14 +192,12 @@ def _add_content(element: etree._Element, content: Any) -> None:
         element.text = _written(content)
 
 
-def names_in(template: Any, found: Callable[[str], None]) -> None:
-    """Tell every placeholder's name in a template, for checks before the first call."""
+def names_in(template: Any) -> set[str]:
+    """Give every placeholder's name in a template, for checks before the first call."""
     if isinstance(template, str):
-        for match in PLACE.finditer(template):
-            found(match.group(1))
-    elif isinstance(template, dict):
-        for item in template.values():
-            names_in(item, found)
-    elif isinstance(template, list | tuple):
-        for item in template:
-            names_in(item, found)
+        return {match.group(1) for match in PLACE.finditer(template)}
+    if isinstance(template, dict):
+        return set().union(*(names_in(item) for item in template.values()))
+    if isinstance(template, list | tuple):
+        return set().union(*(names_in(item) for item in template))
+    return set()

@@ -57,8 +57,7 @@ class SoapProtocol:
     def _description(self, soap: Soap) -> Description:
         key = f"{soap.wsdl}|{soap.service}|{soap.port}"
         if key not in self._descriptions:
-            path = self._folder / soap.wsdl
-            self._descriptions[key] = Description(path, soap, self._system)
+            self._descriptions[key] = Description(self._folder, soap, self._system)
         return self._descriptions[key]
 
     def draft(

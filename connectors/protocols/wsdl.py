@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -25,34 +26,35 @@ ENVELOPES = {
 }
 
 
-def check_pinned(path: Path, soap: Soap, system: str) -> None:
-    """Compare a WSDL file's digest with the pinned one.
+def check_pinned(folder: Path, soap: Soap, system: str) -> None:
+    """Compare a WSDL, and all that it imports, with the pinned digests.
 
     Raises:
-        InterfaceChanged: It differs or the file is missing; no call may be made.
+        InterfaceChanged: One differs or is missing; no call may be made.
     """
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        raise InterfaceChanged(
-            f"{system}: connectors/wsdl/{soap.wsdl} cannot be read; restore the pinned file",
-            system=system,
-        ) from None
-    if found != soap.sha256:
-        raise InterfaceChanged(
-            f"{system}: connectors/wsdl/{soap.wsdl} has the digest {found[:12]}…, the system's "
-            f"YAML pins {soap.sha256[:12]}…; no call was made, compare the interface and pin anew",
-            system=system,
-            expected=soap.sha256,
-            found=found,
-        )
+    for name, expected in {soap.wsdl: soap.sha256, **soap.imports}.items():
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError:
+            raise InterfaceChanged(
+                f"{system}: connectors/wsdl/{name} cannot be read; restore the pinned file",
+                system=system,
+            ) from None
+        if found != expected:
+            raise InterfaceChanged(
+                f"{system}: connectors/wsdl/{name} has the digest {found[:12]}…, the system's YAML "
+                f"pins {expected[:12]}…; no call was made, compare the interface and pin anew",
+                system=system,
+                expected=expected,
+                found=found,
+            )
 
 
 class Description:
     """One binding of a WSDL, read when it is first needed."""
 
-    def __init__(self, path: Path, soap: Soap, system: str) -> None:
-        self._path = path
+    def __init__(self, folder: Path, soap: Soap, system: str) -> None:
+        self._folder = folder
         self._soap = soap
         self._system = system
         self._lock = threading.Lock()
@@ -73,14 +75,16 @@ class Description:
         import zeep
         import zeep.exceptions
 
-        check_pinned(self._path, self._soap, self._system)
+        check_pinned(self._folder, self._soap, self._system)
         settings = zeep.Settings(
             strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
         )
-        transport = _disk_only(self._path.parent)
+        transport = _disk_only(self._folder, {self._soap.wsdl, *self._soap.imports})
         try:
             client = zeep.Client(
-                self._path.resolve().as_uri(), settings=settings, transport=transport
+                (self._folder / self._soap.wsdl).resolve().as_uri(),
+                settings=settings,
+                transport=transport,
             )
             service = client.bind(self._soap.service, self._soap.port)
         except InterfaceChanged:
@@ -148,9 +152,11 @@ def _place(exc: Exception) -> str:
     return f"{kind} at {'.'.join(str(p) for p in path)}" if path else kind
 
 
-def _disk_only(folder: Path) -> Any:
-    """Give a zeep transport that reads files below one folder and nothing else."""
+def _disk_only(folder: Path, pinned: set[str]) -> Any:
+    """Give a zeep transport that reads pinned files and nothing else."""
     from zeep.transports import Transport
+
+    allowed = {(folder / name).resolve() for name in pinned}
 
     class DiskOnly(Transport):  # type: ignore[misc] # zeep is untyped
         def __init__(self) -> None:
@@ -160,13 +166,13 @@ def _disk_only(folder: Path) -> Any:
             """Read a pinned file.
 
             Raises:
-                InterfaceChanged: Anything outside of the pinned folder.
+                InterfaceChanged: The file is not pinned, or is no file at all.
             """
-            path = Path(url.removeprefix("file://")).resolve()
-            if not url.startswith(("file://", "/")) or not path.is_relative_to(folder.resolve()):
+            path = Path(unquote(url.removeprefix("file://"))).resolve()
+            if "://" in url.removeprefix("file://") or path not in allowed:
                 raise InterfaceChanged(
-                    f"connectors/wsdl/: a WSDL imports {url!r}, which is not pinned beside it; "
-                    "nothing is fetched, pin the file",
+                    f"connectors/wsdl/: a WSDL imports {url.rpartition('/')[2]!r}, which is not "
+                    "pinned; nothing is fetched, put the file there and name it in `imports`",
                     url=url,
                 )
             return path.read_bytes()

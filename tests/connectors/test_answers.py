@@ -76,6 +76,14 @@ def test_a_declared_code_for_no_rows_is_an_empty_page():
         assert (0, 1) == connector.decode("account", page.body, RecordShape(("id",))).frame.shape
 
 
+def test_a_declared_status_for_no_rows_is_an_empty_page():
+    """204, or 404 where a department means "nothing found"."""
+    system = rest_system(interface={"statuses": {404: "empty"}})
+    with serving(lambda _a: (404, {}, b"")) as server, connect(system, server.url) as connector:
+        (page,) = connector.read_pages("account", ALL)
+        assert (0, 1) == connector.decode("account", page.body, RecordShape(("id",))).frame.shape
+
+
 def test_refusal_names_the_code_but_never_the_departments_text():
     """Departments quote values in their messages."""
     body = json.dumps({"code": "E7", "msg": "张三 620899199001010012 不存在"}).encode()

@@ -10,7 +10,13 @@ import pytest
 
 from connectors.positions import pieces_of
 from tests.connectors.serving import ALL, UNTIL, Asked, collect, connect, rest_system, serving
-from tongban.kernel.errors import ConfigInvalid, OutsideBudget, PagingBroken, UnexpectedlyEmpty
+from tongban.kernel.errors import (
+    ConfigInvalid,
+    OutsideBudget,
+    PagingBroken,
+    SystemUnavailable,
+    UnexpectedlyEmpty,
+)
 from tongban.kernel.records import RecordShape, Window
 
 SHAPE = RecordShape(("id",), None, frozenset({"id"}))
@@ -113,6 +119,22 @@ def test_a_leaving_and_a_late_row_together_hide_nothing_from_a_second_reading(at
 
     found, _, _ = run(Numbered(10, change=change), numbered("pass"))
     assert {str(n) for n in range(1, 10)} | {"late"} <= set(found)
+
+
+def test_pages_are_handed_out_before_the_error_of_a_second_look():
+    """The last page of the first reading waits for the second, but is never lost by it."""
+
+    def handler(asked):
+        return served(asked) if served.calls < 3 else (500, {}, b"")
+
+    served = Numbered(7)
+    with serving(handler) as server:
+        connector = connect(rest_system(dataset=numbered("pass")), server.url)
+        kept = []
+        with pytest.raises(SystemUnavailable):
+            collect(connector.read_pages("account", ALL), kept)
+        assert [str(n) for n in range(7)] == ids(connector, kept)
+        assert kept[-1].next_cursor
 
 
 def test_rows_inserted_in_front_only_repeat_rows():

@@ -401,10 +401,14 @@ def test_a_schema_pinned_beside_the_wsdl_is_read(tmp_path):
     """Multi-part interfaces work from disk."""
     imports = '<xs:import namespace="urn:x" schemaLocation="x.xsd"/>'
     system = civil(tmp_path, wsdl(imports=imports))
-    (tmp_path / "connectors" / "wsdl" / "x.xsd").write_text(
-        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:x"/>',
-        encoding="utf-8",
-    )
+    schema = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:x"/>'
+    (tmp_path / "connectors" / "wsdl" / "x.xsd").write_text(schema, encoding="utf-8")
+    with pytest.raises(InterfaceChanged, match=r"'x\.xsd', which is not pinned"):
+        read(system, "http://127.0.0.1:1", tmp_path)
+    pins = {"x.xsd": hashlib.sha256(schema.encode()).hexdigest()}
+    soap = system.interfaces["s"].soap.model_copy(update={"imports": pins})
+    interface = system.interfaces["s"].model_copy(update={"soap": soap})
+    system = system.model_copy(update={"interfaces": {"s": interface}})
     with serving(answers(200, envelope(ROWS), XML)) as server:
         assert 1 == len(read(system, server.url, tmp_path))
 

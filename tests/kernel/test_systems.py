@@ -76,6 +76,7 @@ def test_a_good_file_loads_and_codes_become_text(tmp_path):
         ("check: code", "chek: code", r'fund.yaml:10: unknown key "chek", did you mean "check"'),
         ("protocol: rest", "protocol: soap", r'fund.yaml:7: the key "soap" is missing'),
         ("system: fund", "system: found", r'fund.yaml:1: system is "found", expected "fund"'),
+        ("path: /api", "charset: GB1803", r"fund.yaml:8: .*unknown charset 'GB1803'"),
         ("size: 10", "size: 0", r"fund.yaml:15: .*greater than 0"),
         ("call: {path: /accounts}", "call: {interface: apj}", r'unknown interface "apj", did you'),
         ("call: {path: /accounts}", "shares_pages_of: acount", r'unknown dataset "acount"'),

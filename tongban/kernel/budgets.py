@@ -1,13 +1,16 @@
-"""Budgets: what a system may be asked to bear — hours, rate, concurrency, timeouts, size.
+"""Budgets: what a system may be asked to bear — hours, rate, concurrency, timeouts, windows.
 
 Read from a system's YAML as data; `connectors/budget.py` keeps them. Nothing here measures time.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from tongban.kernel.records import BEIJING
 
 
 class Strict(BaseModel):
@@ -64,3 +67,20 @@ class Budget(Strict):
     backoff_most_s: PositiveFloat = 30.0
     breaker: Breaker = Breaker()
     tls: Literal["modern", "legacy"] = "modern"
+
+
+class WindowRule(Strict):
+    """How windows of change time are asked.
+
+    Attributes:
+        format: `iso`, `epoch_s`, `epoch_ms` or letters like yyyyMMddHHmmss, Asia/Shanghai.
+        earliest: Lower bound where the window has none.
+        overlap_s: Seconds by which the next window starts before the end of the last one, against
+            rows that the source commits late. `pull` applies it; the connector does not.
+        max_days: Longer windows are asked in pieces; null for no limit.
+    """
+
+    format: str = "iso"
+    earliest: AwareDatetime = datetime(1990, 1, 1, tzinfo=BEIJING)
+    overlap_s: int = Field(default=300, ge=0)
+    max_days: PositiveInt | None = None

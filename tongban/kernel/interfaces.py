@@ -16,9 +16,10 @@ A mapping with the single key `$json` or `$xml` travels as text in that format.
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator
 
 from tongban.kernel.budgets import Strict
 
@@ -145,19 +146,24 @@ Auth = Annotated[
 ]
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Soap(Strict):
     """A pinned WSDL and how to speak it; the address comes from the connection.
 
     Attributes:
         wsdl: File below connectors/wsdl/.
         sha256: Lower hex digest of that file; another digest stops every call.
+        imports: Files that it imports, below the same folder, with their digests.
         version: SOAP version of the envelope.
         service: Service of the WSDL, when it has several.
         port: Port of that service, when it has several.
     """
 
     wsdl: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
+    imports: dict[str, Digest] = Field(default_factory=dict)
     version: Literal["1.1", "1.2"] = "1.1"
     service: str | None = None
     port: str | None = None
@@ -185,6 +191,15 @@ class Interface(Strict):
     statuses: dict[int, Meaning] = Field(default_factory=dict)
     faults: dict[str, Meaning] = Field(default_factory=dict)
     soap: Soap | None = None
+
+    @field_validator("charset")
+    @classmethod
+    def _known_charset(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except LookupError:
+            raise ValueError(f"unknown charset {value!r}; expected UTF-8, GB18030, GBK …") from None
+        return value
 
 
 class Call(Strict):
@@ -280,20 +295,3 @@ class NextUrl(Strict):
 Paging = Annotated[
     NoPaging | PageNumber | Offset | Cursor | LinkHeader | NextUrl, Field(discriminator="kind")
 ]
-
-
-class WindowRule(Strict):
-    """How windows of change time are asked.
-
-    Attributes:
-        format: `iso`, `epoch_s`, `epoch_ms` or letters like yyyyMMddHHmmss, Asia/Shanghai.
-        earliest: Lower bound where the window has none.
-        overlap_s: Seconds by which the next window starts before the end of the last one, against
-            rows that the source commits late. `pull` applies it; the connector does not.
-        max_days: Longer windows are asked in pieces; null for no limit.
-    """
-
-    format: str = "iso"
-    earliest: str = "1990-01-01T00:00:00+08:00"
-    overlap_s: int = Field(default=300, ge=0)
-    max_days: PositiveInt | None = None

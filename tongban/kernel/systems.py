@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from tongban.kernel.budgets import Budget, Strict
+from tongban.kernel.budgets import Budget, Strict, WindowRule
 from tongban.kernel.interfaces import (
     Call,
     Interface,
     NoPaging,
     Paging,
-    WindowRule,
     Words,
 )
 from tongban.kernel.yamlfile import Where, YamlFile, load_yaml, parse_model, suggestion

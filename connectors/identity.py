@@ -1,0 +1,47 @@
+"""Identity: what every way to say who we are can do to a request.
+
+Before the body is serialized it may write form fields, message parts and SOAP headers; after it,
+signatures over the body's bytes. The kinds are in `auth` and `tokens`.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Protocol
+
+from connectors.drafts import Draft
+
+
+class Identity(Protocol):
+    """One way to say who we are."""
+
+    def before(self, draft: Draft) -> None:
+        """Write what must be there before the body is serialized."""
+        ...
+
+    def after(self, draft: Draft) -> None:
+        """Write what depends on the serialized body."""
+        ...
+
+    def renew(self) -> bool:
+        """Forget what may have died; tells whether another try can help."""
+        ...
+
+
+class Silent:
+    """Does nothing; the others override what they need."""
+
+    def before(self, draft: Draft) -> None:
+        """Leave the draft alone."""
+
+    def after(self, draft: Draft) -> None:
+        """Leave the draft alone."""
+
+    def renew(self) -> bool:
+        """Nothing can die."""
+        return False
+
+
+def basic_header(login: str, password: str) -> str:
+    """Write HTTP Basic credentials (RFC 7617, UTF-8)."""
+    return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
