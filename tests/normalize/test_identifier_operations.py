@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.normalize.one_operation import run
 from tongban.kernel.certificates import canonical_certificates
 from tongban.kernel.identifiers import resident_id_from_15
-from tongban.normalize.identifiers import certificate_no, from_15
-from tongban.normalize.text import clean
+from tongban.normalize.identifiers import certificate_no, from_15, resident_id
+from tongban.normalize.text import clean, code_form
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,20 @@ def test_a_column_of_certificates_agrees_with_the_scalar_reference(cells):
 
     expected = [c if c is None else canonical_certificates(c) or c for c in column]
     assert expected == certificate_no(column).to_list()
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(alphabet="0123456789xＸ９ \u3000甲", max_size=20),
+            st.text(alphabet="甘平凉市不动产权第号（）()〔〕2018、, ", max_size=40),
+        ),
+        max_size=8,
+    )
+)
+def test_a_normal_form_is_normal_already(cells):
+    """Doing it again changes nothing: what the hub sends back to itself stays the same."""
+    for form in (resident_id, certificate_no, code_form):
+        once = form(clean(pl.Series(cells, dtype=pl.String)))
+
+        assert once.to_list() == form(once).to_list(), form.__name__
