@@ -74,20 +74,17 @@ def _joined(frame: pl.DataFrame, texts: Sequence[pl.Expr]) -> pl.Series:
     """The texts of each row joined so that different rows always give different texts."""
     columns = [text.alias(f"${i}") for i, text in enumerate(texts)]
     parts = frame.select(columns)
-    joined = _join(parts)
-    present = frame.height * len(columns) - sum(parts.null_count().row(0))
-    found = joined.str.count_matches(SEPARATOR, literal=True).sum()
-    if found == present - joined.len():
+    joined = parts.select(
+        pl.concat_str(pl.all(), separator=SEPARATOR, ignore_nulls=True)
+    ).to_series()
+    found = joined.str.count_matches(SEPARATOR, literal=True)
+    if found.sum() == frame.height * (len(columns) - 1) - sum(parts.null_count().row(0)):
         return joined
-    # A value holds the separator: double it inside values, so that rows stay distinguishable.
-    doubled = parts.with_columns(
-        pl.all().str.replace_all(SEPARATOR, SEPARATOR + SEPARATOR, literal=True)
-    )
-    return _join(doubled)
-
-
-def _join(parts: pl.DataFrame) -> pl.Series:
-    return parts.select(pl.concat_str(pl.all(), separator=SEPARATOR, ignore_nulls=True)).to_series()
+    # A value holds the separator (or a row is empty): such rows are written as JSON, which escapes
+    # it, behind more separators than any other row begins with.
+    present = parts.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
+    written = parts.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+    return (SEPARATOR * len(columns) + written).zip_with(found != present - 1, joined)
 
 
 def _ids_of(keyring: KeyRing, dataset: str, keys: Sequence[bytes]) -> list[bytes]:
