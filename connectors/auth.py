@@ -63,7 +63,7 @@ class KeyIdentity(Silent):
         if self._spec.place == "headers":
             draft.headers[self._spec.name] = value
         else:
-            draft.query.append((self._spec.name, value))
+            _place(draft, "query", {self._spec.name: value})
 
 
 class UsernameToken(Silent):
@@ -180,7 +180,8 @@ def _place(draft: Draft, place: str, values: dict[str, str]) -> None:
     if place == "headers":
         draft.headers.update(values)
     elif place == "query":
-        draft.query.extend(values.items())
+        others = [pair for pair in draft.query if pair[0] not in values]  # a link may repeat them
+        draft.query = [*others, *values.items()]
     elif place == "form":
         draft.form = {**(draft.form or {}), **values}
     else:

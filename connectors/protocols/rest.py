@@ -59,12 +59,12 @@ class RestProtocol:
                 draft.body = urlencode(draft.form, encoding=interface.charset).encode()
             else:
                 draft.body = json_text(draft.message).encode(interface.charset)
-        except (UnicodeEncodeError, TypeError) as exc:
+        except (UnicodeEncodeError, TypeError):
             raise ConfigInvalid(
                 f"{self._system}: {draft.what} holds a value that {interface.charset} or JSON "
                 "cannot write; correct the push mapping or the charset",
                 system=self._system,
-            ) from exc
+            ) from None  # foreign texts quote the value
 
     def read(self, answer: Answer, draft: Draft, interface: Interface, where: str) -> Document:
         """Give the answer's document; an error status whose body explains itself is read too.

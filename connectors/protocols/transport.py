@@ -40,12 +40,12 @@ _NOT_SENT = (
 
 
 class LegacyTls(HTTPAdapter):
-    """Speaks TLS 1.0 and old ciphers, for servers whose YAML declares `tls: legacy`."""
+    """Speaks down to TLS 1.0 with old ciphers, for servers whose YAML says `tls: legacy`."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools with the weaker context; certificates are still verified."""
         context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("DEFAULT@SECLEVEL=0")
         super().init_poolmanager(*args, ssl_context=context, **kwargs)
 
@@ -126,21 +126,19 @@ class Transport:
                 body = b"".join(self._read(draft, response, deadline))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
-        except requests.exceptions.RequestException as exc:
-            raise self._mapped(draft, exc) from exc
-        except urllib3.exceptions.HTTPError as exc:
-            raise self._mapped(draft, exc) from exc
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
+            raise self._mapped(draft, exc) from None  # foreign texts quote the URL with its query
         except OSError as exc:  # a certificate or key file of the connection
             raise CredentialsMissing(
                 f"{self.system}: a certificate or key file of the connection cannot be read; "
                 "check its path",
                 system=self.system,
             ) from exc
-        except (UnicodeError, ValueError) as exc:
+        except (UnicodeError, ValueError):
             raise ConfigInvalid(
                 f"{self.system}: {draft.what} has a header or URL that HTTP cannot carry",
                 system=self.system,
-            ) from exc
+            ) from None
 
     def _read(self, draft: Draft, response: requests.Response, deadline: float) -> Iterator[bytes]:
         limit = int(self.budget.max_answer_mb * _MEGABYTE)

@@ -141,7 +141,7 @@ class Description:
                 f"({_place(exc)}); correct the call or the push mapping",
                 system=self._system,
                 operation=name,
-            ) from exc
+            ) from None  # foreign texts may quote a value
         return envelope
 
 

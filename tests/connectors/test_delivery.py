@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -127,6 +130,33 @@ def test_a_statement_line_without_a_version_is_unreadable():
         pytest.raises(AnswerUnreadable, match="lacks"),
     ):
         list(connector.statement("notice"))
+
+
+def test_four_workers_share_a_connector_and_its_budget():
+    """Each gets its own receipts, and no more calls run at a time than declared."""
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def handler(asked):
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.005)
+        with lock:
+            inside -= 1
+        (row,) = json.loads(asked.body)["rows"]
+        return 200, JSON, json.dumps({"results": [{"id": row["id"], "s": "ok"}]}).encode()
+
+    system = rest_system(accepts=ACCEPTS, budget={"concurrent": 2})
+    records = [OutgoingRecord(f"g{n}", "I", 1, "d", {}) for n in range(40)]
+    with (
+        serving(handler) as server,
+        connect(system, server.url) as connector,
+        ThreadPoolExecutor(4) as workers,
+    ):
+        receipts = list(workers.map(lambda r: connector.send("notice", [r])[0], records))
+    assert [record.guid for record in records] == [receipt.guid for receipt in receipts]
+    assert 2 == most
 
 
 def test_secrets_and_values_never_show_in_representations():

@@ -13,7 +13,6 @@ from datetime import datetime
 
 import pytest
 
-from connectors.errors import CertificateInvalid
 from tests.connectors.serving import (
     ALL,
     JSON,
@@ -249,82 +248,6 @@ def test_tls_that_is_no_tls_was_never_sent():
         url = server.url.replace("http:", "https:")
         with pytest.raises(SystemUnavailable, match="TLS handshake"):
             push(url)
-
-
-def test_an_untrusted_certificate_has_its_own_error(tmp_path):
-    """Self-signed: refused before anything is sent; trusted when ca_file names it."""
-    import ssl
-
-    certificate, key = self_signed(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-
-    class Silent(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b'{"rows":[]}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    class Quiet(HTTPServer):
-        def handle_error(self, *_):
-            pass
-
-    server = Quiet(("127.0.0.1", 0), Silent)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    url = f"https://127.0.0.1:{server.server_address[1]}"
-    try:
-        with pytest.raises(CertificateInvalid, match="certificate was refused"):
-            read(url)
-        assert 1 == len(read(url, extra={"ca_file": str(certificate)}))
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def self_signed(folder):
-    """Make a certificate for 127.0.0.1."""
-    import ipaddress
-    from datetime import UTC, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "office")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "c.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "k.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "c.pem", folder / "k.pem"
 
 
 def test_missing_client_certificate_file_is_a_missing_credential():

@@ -25,6 +25,7 @@ from tests.connectors.serving import (
 from tongban.kernel.errors import (
     AuthenticationRefused,
     CredentialsMissing,
+    SystemUnavailable,
 )
 
 
@@ -36,6 +37,31 @@ def test_basic_and_api_key():
         asked = server.asked[0]
     assert "Basic aHViOm9wZW4tc2VzYW1l" == asked.headers["authorization"]
     assert "t&1" == asked.query["k"]
+
+
+def test_a_followed_link_that_repeats_our_key_carries_it_once():
+    """Servers echo the whole query in their links."""
+
+    def handler(asked):
+        assert 1 == asked.raw_query.count("k=")
+        headers = JSON if "after" in asked.query else {**JSON, "Link": "<?k=old&after=1>; rel=next"}
+        return 200, headers, b'{"rows":[]}'
+
+    auth = {"kind": "api_key", "in": "query", "name": "k"}
+    dataset = {"paging": {"kind": "link_header", "size": 1}}
+    with serving(handler) as server:
+        read(server.url, rest_system(interface={"auth": auth}, dataset=dataset))
+        assert ["open-sesame"] * 2 == [asked.query["k"] for asked in server.asked]
+
+
+def test_a_key_in_the_query_shows_in_no_error():
+    """Foreign exceptions quote whole URLs; their texts go no further."""
+    import traceback
+
+    auth = {"kind": "api_key", "in": "query", "name": "k"}
+    with pytest.raises(SystemUnavailable) as caught:
+        read("http://tongban.invalid:1", rest_system(interface={"auth": auth}))
+    assert "open-sesame" not in "".join(traceback.format_exception(caught.value))
 
 
 def hmac_auth(**more):
