@@ -28,7 +28,7 @@ from tongban.push.sending import Channel, Outgoing, Sender, prepare, send_batch
 from tongban.store.engine import transaction
 from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
 
-BATCHES_PER_CLAIM = 4
+ROWS_PER_CLAIM = 5000  # at least one batch; what a death in between sends once more
 SHORTEST_SLEEP_S = 0.05
 
 Evidence = Callable[[Connection, dict[str, Any], Sequence[bytes]], None]
@@ -126,7 +126,7 @@ def deliver(
     until = time.monotonic() + patience_s
     try:
         while limit is None or total.sent < limit:
-            most = run.channel.batch * BATCHES_PER_CLAIM
+            most = run.channel.batch * max(1, ROWS_PER_CLAIM // run.channel.batch)
             done = _claim_and_send(run, most if limit is None else min(most, limit - total.sent))
             total += done or PushCounts()
             if isinstance(run.channel.failure, Fatal):

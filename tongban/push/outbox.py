@@ -21,7 +21,11 @@ _TEMPORARY = text("""
     ) ON COMMIT DELETE ROWS
 """)
 _CLEAR = text("DELETE FROM push_claim")
+# The rows of a claim are few against the tables: probe primary keys, never scan.
+PROBE = text("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+PLAN_FREELY = text("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on")
 _CLAIM = text("""
+    WITH claimed AS (
     INSERT INTO push_claim
     SELECT o.record_id, o.version, o.seq FROM hub.outbox o
      WHERE o.target = :target AND o.dataset = :dataset
@@ -29,6 +33,8 @@ _CLAIM = text("""
        AND o.next_try_at <= clock_timestamp()
      ORDER BY o.next_try_at, o.seq LIMIT :rows
        FOR UPDATE OF o SKIP LOCKED
+    RETURNING version)
+    SELECT count(*), max(version) FROM claimed
 """)
 # Older versions of the claimed records, unless another worker is sending them just now.
 _SUPERSEDE_OLDER = text("""
@@ -51,6 +57,10 @@ _CLOSE_CLAIMED = """
      WHERE (t.record_id IS NULL OR t.version > c.version) AND o.record_id = c.record_id
        AND o.target = :target AND o.dataset = :dataset AND o.version = c.version
        AND o.state IN ('queued', 'sent', 'waiting_parent')
+"""
+_ANY_TO_CLOSE = """
+    SELECT EXISTS (SELECT FROM push_claim c LEFT JOIN data."{table}" t ON t.record_id = c.record_id
+                    WHERE t.record_id IS NULL OR t.version > c.version)
 """
 _KEEP_SENDABLE = text("""
     DELETE FROM push_claim c
@@ -100,8 +110,14 @@ def claim(conn: Connection, target: str, dataset: str, table: str, rows: int) ->
     route = {"target": target, "dataset": dataset}
     conn.execute(_TEMPORARY)
     conn.execute(_CLEAR)
-    if conn.execute(_CLAIM, {**route, "rows": rows}).rowcount == 0:
+    claimed, newest = conn.execute(_CLAIM, {**route, "rows": rows}).one()
+    if claimed == 0:
         return Claim(0, 0)
+    conn.execute(PROBE)
+    has_stale = conn.execute(text(_ANY_TO_CLOSE.format(table=table))).scalar_one()
+    conn.execute(PLAN_FREELY)
+    if newest == 1 and not has_stale:  # a first version has none before it
+        return Claim(claimed, 0)
     superseded = conn.execute(_SUPERSEDE_OLDER, route).rowcount
     superseded += conn.execute(text(_CLOSE_CLAIMED.format(table=table)), route).rowcount
     conn.execute(_KEEP_SENDABLE, route)

@@ -21,6 +21,7 @@ from uuid import UUID
 import polars as pl
 from sqlalchemy import Connection, text
 
+from tongban.push.outbox import PROBE
 from tongban.store.copy import copy_frame
 
 State = Literal["accepted", "duplicate", "rejected", "waiting_parent", "sent", "queued", "withheld"]
@@ -44,10 +45,11 @@ ANSWERS: dict[str, pl.DataType] = {
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS push_answer (
         record_id uuid, version integer, state text, receipt_no text, code text, digest bytea,
-        answer_sealed bytea
+        answer_sealed bytea, target text, dataset text
     ) ON COMMIT DELETE ROWS
 """)
 _CLEAR = text("DELETE FROM push_answer")
+# Joined by all columns of the primary key, so that it is probed even without statistics.
 _RECORD = text("""
     UPDATE hub.outbox o
        SET state = CASE
@@ -68,7 +70,7 @@ _RECORD = text("""
            answer_sealed = coalesce(a.answer_sealed, o.answer_sealed),
            transfer_id = :transfer_id
       FROM push_answer a
-     WHERE o.record_id = a.record_id AND o.target = :target AND o.dataset = :dataset
+     WHERE o.record_id = a.record_id AND o.target = a.target AND o.dataset = a.dataset
        AND o.version = a.version
 """)
 
@@ -85,12 +87,12 @@ def record_answers(
     """Give every answered row of a batch its new state; gives how many rows there were."""
     conn.execute(_TEMPORARY)
     conn.execute(_CLEAR)
-    copy_frame(conn, "push_answer", answers)
+    route = (pl.lit(target).alias("target"), pl.lit(dataset).alias("dataset"))
+    copy_frame(conn, "push_answer", answers.with_columns(route))
+    conn.execute(PROBE)
     return conn.execute(
         _RECORD,
         {
-            "target": target,
-            "dataset": dataset,
             "transfer_id": transfer_id,
             "park_after": park_after,
             "first": FIRST_WAIT_S,

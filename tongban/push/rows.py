@@ -44,8 +44,8 @@ def claimed_rows(
     """
     contract = plan.main.contract
     is_known = sql.SQL(
-        "EXISTS (SELECT FROM hub.outbox o WHERE o.record_id = c.record_id AND o.target = {} "
-        "AND o.dataset = {} AND o.version < c.version AND o.sent_at IS NOT NULL "
+        "c.version > 1 AND EXISTS (SELECT FROM hub.outbox o WHERE o.record_id = c.record_id "
+        "AND o.target = {} AND o.dataset = {} AND o.version < c.version AND o.sent_at IS NOT NULL "
         "AND o.state NOT IN ('rejected', 'waiting_parent'))"
     ).format(sql.Literal(target), sql.Literal(contract.dataset))
     columns: dict[str, Selected] = {
