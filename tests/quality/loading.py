@@ -1,7 +1,7 @@
 """How rows get into a test's database: the pipeline's own steps, without a network.
 
-`Office.store` takes a contract's columns, as a department's rows after normalizing; `Office.city`
-takes the documents of a sandbox city through mapping, contract, protection and store.
+`Office.store` takes variations of a contract's good example; `Office.city` takes the documents of
+a sandbox city through mapping, contract, protection and store.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import polars as pl
 from sqlalchemy import text
 
+from tests.contracts.odcs import batch_of, good_rows
 from tests.mappings.city import PULLED, columns, documents, flat_rows, mapping_of
 from tongban.hub import Hub
-from tongban.kernel.column_types import columns_of
 from tongban.kernel.records import Decoded, Page, RecordShape
 from tongban.rows import Chunk, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store.leases import release_lease, take_lease
@@ -41,14 +40,12 @@ class Office:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
-    def store(self, dataset: str, rows: list[dict[str, Any]]) -> UUID:
-        """Store rows of a contract, left-out fields as missing; gives the transfer."""
+    def store(self, dataset: str, *changes: dict[str, Any]) -> UUID:
+        """Store one row per change: the contract's first good example with other values."""
         contract = self.hub.catalog.contract(dataset)
-        frame = pl.DataFrame(
-            [{**dict.fromkeys(contract.by_name), **row} for row in rows],
-            schema=columns_of(contract),
-        )
+        rows = [{**good_rows(dataset)[0], **change} for change in changes]
         plan = compile_contract(contract, self.hub.catalog.codes)
+        frame = batch_of(contract, rows).frame
         return self._write(dataset, [rows_chunk(frame, contract, plan, self.hub.keyring)])
 
     def city(self, state_dir: Path) -> None:
