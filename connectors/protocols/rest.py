@@ -6,8 +6,11 @@ YAML. Nothing here retries, pages or knows a department.
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 from urllib.parse import urlencode
+
+import msgspec
 
 from connectors.answers import check_rest
 from connectors.documents import Document
@@ -58,7 +61,7 @@ class RestProtocol:
             if draft.form is not None:
                 draft.body = urlencode(draft.form, encoding=interface.charset).encode()
             else:
-                draft.body = json_text(draft.message).encode(interface.charset)
+                draft.body = _json_bytes(draft.message, interface.charset)
         except (UnicodeEncodeError, TypeError):
             raise ConfigInvalid(
                 f"{self._system}: {draft.what} holds a value that {interface.charset} or JSON "
@@ -75,6 +78,13 @@ class RestProtocol:
         if not _explains_itself(answer, interface):
             check_rest(answer, draft, where)
         return parse_body(answer.body, interface, where)
+
+
+def _json_bytes(message: Any, charset: str) -> bytes:
+    """Compact JSON; UTF-8 is written directly, which is several times as fast."""
+    if codecs.lookup(charset).name == "utf-8":
+        return msgspec.json.encode(message)
+    return json_text(message).encode(charset)
 
 
 def parse_body(body: bytes, interface: Interface, where: str) -> Document:

@@ -84,6 +84,22 @@ def test_a_declared_status_for_no_rows_is_an_empty_page():
         assert (0, 1) == connector.decode("account", page.body, RecordShape(("id",))).frame.shape
 
 
+def test_rest_answers_may_be_xml():
+    """With layers, rows and totals by the same paths, in the declared charset."""
+    layers = [{"check": "head.code", "equals": "0"}, {"open": "body"}]
+    system = rest_system(
+        interface={"success": layers, "charset": "GBK"}, dataset={"records": "l.r", "total": "n"}
+    )
+    text = "<x><head><code>0</code></head><body><n>1</n><l><r><id>平</id></r></l></body></x>"
+    with (
+        serving(lambda _a: (200, {}, text.encode("gbk"))) as server,
+        connect(system, server.url) as connector,
+    ):
+        (page,) = connector.read_pages("account", ALL)
+        decoded = connector.decode("account", page.body, RecordShape(("id",)))
+    assert (1, ["平"]) == (page.declared_total, decoded.frame["id"].to_list())
+
+
 def test_refusal_names_the_code_but_never_the_departments_text():
     """Departments quote values in their messages."""
     body = json.dumps({"code": "E7", "msg": "张三 620899199001010012 不存在"}).encode()
