@@ -201,3 +201,24 @@ def test_sealing_stays_within_its_budget(keyring):
     seal_column(keyring, values, "payment", "name", keys)
 
     assert 15e-6 > (time.process_time() - started) / len(values)
+
+
+def test_column_that_was_sealed_with_two_keys_opens(tmp_path):
+    """In the middle of a rotation."""
+    from tongban.protect import KeyRing
+
+    ring = KeyRing.open(tmp_path, {})
+    old = seal_column(ring, ["甲", None], "payment", "name", ids(4)[:2])
+    ring.add_key("payment")
+    new = seal_column(ring, ["乙", "丙"], "payment", "name", ids(4)[2:])
+
+    assert ["甲", None, "乙", "丙"] == open_column(ring, old + new, "payment", "name", ids(4))
+
+
+@pytest.mark.parametrize("length", [0, 3, 5, 17, 32, 34])
+def test_cut_envelope_in_a_column_is_named(keyring, length):
+    """A truncated bytea never stops a worker without a word."""
+    sealed = seal_column(keyring, ["张三", "李四"], "payment", "name", ids(2))
+
+    with pytest.raises(EnvelopeBroken, match=r"payment\.name"):
+        open_column(keyring, [sealed[0], sealed[1][:length]], "payment", "name", ids(2))

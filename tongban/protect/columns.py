@@ -8,7 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from tongban.protect.envelope import HEADER_LENGTH, NONCE_LENGTH, Cipher, read_header, unseal
+from cryptography.exceptions import InvalidTag
+
+from tongban.protect.envelope import (
+    BODY,
+    HEADER_LENGTH,
+    NONCE_LENGTH,
+    Cipher,
+    read_header,
+    unseal,
+)
 from tongban.protect.keyring import KeyRing
 
 
@@ -64,16 +73,41 @@ def open_column(
     """
     prefix = context_prefix(dataset, field)
     place = f"{dataset}.{field}"
-    ciphers: dict[bytes, Cipher] = {}
+    heads = {envelope[:HEADER_LENGTH] for envelope in envelopes if envelope is not None}
+    ciphers = {head: keyring.cipher(*read_header(head, place)) for head in heads}
+    try:
+        return _opened(envelopes, ciphers, prefix, record_ids)
+    except (InvalidTag, ValueError):
+        return [
+            None
+            if envelope is None
+            else unseal(
+                ciphers[envelope[:HEADER_LENGTH]], envelope, prefix + record, place
+            ).decode()
+            for envelope, record in zip(envelopes, record_ids, strict=True)
+        ]
 
-    def opened(envelope: bytes, record_id: bytes) -> str:
-        cipher = ciphers.get(envelope[:HEADER_LENGTH])
-        if cipher is None:
-            cipher = keyring.cipher(*read_header(envelope, place))
-            ciphers[envelope[:HEADER_LENGTH]] = cipher
-        return unseal(cipher, envelope, prefix + record_id, place).decode()
 
+def _opened(
+    envelopes: Sequence[bytes | None],
+    ciphers: dict[bytes, Cipher],
+    prefix: bytes,
+    record_ids: Sequence[bytes],
+) -> list[str | None]:
+    """The fast way: no call of ours per value; whoever fails is looked for afterwards."""
+    if len(ciphers) == 1:
+        decrypt = next(iter(ciphers.values())).decrypt
+        return [
+            None
+            if envelope is None
+            else decrypt(envelope[HEADER_LENGTH:BODY], envelope[BODY:], prefix + record_id).decode()
+            for envelope, record_id in zip(envelopes, record_ids, strict=True)
+        ]
     return [
-        None if envelope is None else opened(envelope, record_id)
+        None
+        if envelope is None
+        else ciphers[envelope[:HEADER_LENGTH]]
+        .decrypt(envelope[HEADER_LENGTH:BODY], envelope[BODY:], prefix + record_id)
+        .decode()
         for envelope, record_id in zip(envelopes, record_ids, strict=True)
     ]

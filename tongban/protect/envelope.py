@@ -29,7 +29,7 @@ TAG_LENGTH = 16
 HEADER_LENGTH = 1 + 4
 OVERHEAD = HEADER_LENGTH + NONCE_LENGTH + TAG_LENGTH
 
-_BODY = HEADER_LENGTH + NONCE_LENGTH
+BODY = HEADER_LENGTH + NONCE_LENGTH
 
 
 class Cipher(Protocol):
@@ -53,17 +53,13 @@ def header(algorithm: int, key_id: int) -> bytes:
 
 
 def read_header(envelope: bytes, place: str) -> tuple[int, int]:
-    """Algorithm and key id of an envelope.
+    """Algorithm and key id of an envelope, or of its header alone.
 
     Raises:
-        EnvelopeBroken: Too short to be an envelope, or an algorithm that we do not know.
+        EnvelopeBroken: Too short to have a header, or an algorithm that we do not know.
     """
-    if len(envelope) < OVERHEAD:
-        raise EnvelopeBroken(
-            f"{place}: {len(envelope)} bytes, an envelope has at least {OVERHEAD}; "
-            "it was cut, restore it from a backup",
-            place=place,
-        )
+    if len(envelope) < HEADER_LENGTH:
+        raise _cut(envelope, place)
     if envelope[0] not in CIPHERS:
         raise EnvelopeBroken(
             f"{place}: algorithm id {envelope[0]} is unknown, expected one of {sorted(CIPHERS)}; "
@@ -77,13 +73,24 @@ def unseal(cipher: Cipher, envelope: bytes, context: bytes, place: str) -> bytes
     """Open an envelope whose key was found.
 
     Raises:
-        EnvelopeBroken: Any byte of it was changed, or it belongs to another context.
+        EnvelopeBroken: Any byte of it was changed or cut, or it belongs to another context.
     """
+    if len(envelope) < OVERHEAD:
+        raise _cut(envelope, place)
     try:
-        return cipher.decrypt(envelope[HEADER_LENGTH:_BODY], envelope[_BODY:], context)
+        return cipher.decrypt(envelope[HEADER_LENGTH:BODY], envelope[BODY:], context)
     except InvalidTag:
         raise EnvelopeBroken(
             f"{place}: the envelope does not verify; it was changed or belongs to another "
             "dataset, field or record",
             place=place,
         ) from None
+
+
+def _cut(envelope: bytes, place: str) -> EnvelopeBroken:
+    """The error for an envelope that is too short to be one."""
+    return EnvelopeBroken(
+        f"{place}: {len(envelope)} bytes, an envelope has at least {OVERHEAD}; it was cut, "
+        "restore it from a backup",
+        place=place,
+    )
