@@ -63,6 +63,15 @@ def cpu(work: Callable[[], Any], repeat: int = 3) -> float:
     return best
 
 
+def cpu_beside(works: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
+    """Least CPU seconds of each, measured in turn so that a busy moment hits all of them."""
+    best = dict.fromkeys(works, float("inf"))
+    for _ in range(rounds):
+        for name, work in works.items():
+            best[name] = min(best[name], cpu(work, repeat=1))
+    return best
+
+
 def result(name: str, value: float, unit: str, goal: float, *, least: bool = False) -> Result:
     """A measured value beside its goal."""
     holds = value >= goal if least else value <= goal
