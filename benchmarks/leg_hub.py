@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from benchmarks.layout import DATASET
-from benchmarks.meter import Meter, given, peak_memory_mb, tell
+from benchmarks.meter import Meter, given, peak_memory_mb, since_start_s, tell
 from tongban import pipeline
 from tongban.kernel.settings import Settings
 
@@ -30,12 +30,18 @@ def run(facts: dict[str, object]) -> None:
     with opening.stage("open"):
         _connect(settings, str(facts["source"]), 0)
         hub = pipeline.open_hub(settings)
+    started_s = since_start_s()
     runs = []
     with hub:
         for epoch in facts["epochs"]:  # type: ignore[attr-defined]
             _connect(settings, str(facts["source"]), int(epoch))
             runs.append(_once(hub, pid))
-    tell(open=opening.facts()["open"], runs=runs, memory_mb=peak_memory_mb())
+    tell(
+        open=opening.facts()["open"],
+        started_s=started_s,
+        runs=runs,
+        memory_mb=peak_memory_mb(),
+    )
 
 
 def _connect(settings: Settings, source: str, epoch: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ class Meter:
     stages: dict[str, Spent] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         """Measure what is inside the block."""
         before = (time.perf_counter(), time.process_time(), postgres_cpu_s(self.postgres_pid))
         try:
@@ -66,10 +66,17 @@ def postgres_cpu_s(pid: int) -> float:
 
 def peak_memory_mb() -> float:
     """Most resident memory of this process; unlike getrusage it forgets what forked it."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in (
+        Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    ):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def since_start_s() -> float:
+    """Seconds since this process was made: interpreter, imports, opening."""
+    return time.time() - psutil.Process().create_time()
 
 
 def given() -> dict[str, Any]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
+import subprocess  # noqa: S404 - the legs are processes of their own
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +69,12 @@ class Stage:
             found: dict[str, int] = json.load(answer)
         return found
 
-    def run(self, module: str, **facts: Any) -> dict[str, Any]:
+    def run(self, module: str, *, python: str | None = None, **facts: Any) -> dict[str, Any]:
         """Run one measured leg in a process of its own; gives the JSON that it prints last.
 
         Args:
             module: Module below `benchmarks`, which reads its facts as JSON from argv[1].
+            python: Another Python, whose environment has the peer; ours when not given.
             facts: Beside source, pages, rows and PostgreSQL's process id, which are always given.
         """
         given = {
@@ -84,7 +85,7 @@ class Stage:
             **facts,
         }
         answer = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{module}", json.dumps(given)],
+            [python or sys.executable, "-m", f"benchmarks.{module}", json.dumps(given)],
             cwd=Path(__file__).parents[1],
             capture_output=True,
             text=True,
@@ -103,7 +104,7 @@ def home() -> Path:
 
 
 @contextmanager
-def open_stage(rows: int, epochs: int = 2) -> Iterator[Stage]:
+def open_stage(rows: int, epochs: int = 2) -> Generator[Stage]:
     """Make the pages, start source and database, and end both."""
     pages = home() / "pages"
     for epoch in range(epochs):
