@@ -355,6 +355,17 @@ def test_limit_stops_early_and_the_rest_stays(hub, office):
     assert {"accepted": 3, "queued": 3} == office.states()
 
 
+def test_slow_target_gets_its_answers_recorded_in_between(hub, office, monkeypatch):
+    """A claim does not last as long as the queue is long."""
+    monkeypatch.setattr("tongban.push.deliver.CLAIM_LASTS_S", 0)
+    hub.load(payments(6), subscribers=OFFICE)
+    seen = []
+    office.during = lambda: seen.append(office.states().get("accepted", 0))
+
+    assert 6 == office.deliver(batch=2).accepted
+    assert [0, 2, 4] == seen
+
+
 def test_order_of_the_queue_is_the_order_of_delivery(hub, office):
     """First in, first out."""
     for i in (3, 1, 2):

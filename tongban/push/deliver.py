@@ -29,6 +29,7 @@ from tongban.store.engine import transaction
 from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
 
 ROWS_PER_CLAIM = 5000  # at least one batch; what a death in between sends once more
+CLAIM_LASTS_S = 60  # a slow target gets smaller claims: its rows stay locked meanwhile
 SHORTEST_SLEEP_S = 0.05
 
 Evidence = Callable[[Connection, dict[str, Any], Sequence[bytes]], None]
@@ -151,8 +152,9 @@ def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
         if found.rows == 0:
             return PushCounts(superseded=found.superseded)
         going = prepare(run.channel, conn)
+        until = time.monotonic() + CLAIM_LASTS_S
         for at in range(0, len(going.records), run.channel.batch):
-            if run.channel.failure is None:
+            if run.channel.failure is None and (at == 0 or time.monotonic() < until):
                 send_batch(run.channel, going, at)
         counts = _counted(going.answers) + PushCounts(superseded=found.superseded)
         _record(run, conn, going, counts)
