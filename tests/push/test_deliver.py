@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from datetime import timedelta
 from operator import itemgetter
@@ -357,7 +358,7 @@ def test_limit_stops_early_and_the_rest_stays(hub, office):
 
 def test_slow_target_gets_its_answers_recorded_in_between(hub, office, monkeypatch):
     """A claim does not last as long as the queue is long."""
-    monkeypatch.setattr("tongban.push.deliver.CLAIM_LASTS_S", 0)
+    monkeypatch.setattr(sys.modules["tongban.push.deliver"], "CLAIM_LASTS_S", 0)
     hub.load(payments(6), subscribers=OFFICE)
     seen = []
     office.during = lambda: seen.append(office.states().get("accepted", 0))
