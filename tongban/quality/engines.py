@@ -112,12 +112,17 @@ class GreatExpectations:
     def open_database(self, engine: Engine, snapshot: Connection | None = None) -> Any:
         """A data source on the hub's database, reading the audit's own snapshot where given."""
         url = engine.url.render_as_string(hide_password=False).replace("$", r"\$")
+        settings = {
+            "isolation_level": "REPEATABLE READ",
+            "connect_args": {"options": f"-csearch_path={DATA} -ctimezone=Asia/Shanghai"},
+        }
         source = self._context.data_sources.add_postgres(
-            "hub", connection_string=url, kwargs={"isolation_level": "REPEATABLE READ"}
+            "hub", connection_string=url, kwargs=settings
         )
         if snapshot is not None:
             name = str(snapshot.execute(text("SELECT pg_export_snapshot()")).scalar_one())
-            _read_snapshot(source.get_engine(), name)
+            for other in _engines(source):
+                _read_snapshot(other, name)
         return source
 
     def count_columns(
@@ -136,7 +141,7 @@ class GreatExpectations:
         import great_expectations.expectations as gxe
 
         table = measured.contract.table
-        asset = source.add_table_asset(name=table, table_name=table, schema_name=DATA)
+        asset = source.add_table_asset(name=table, table_name=table)
         suite = gx.ExpectationSuite(name=table)
         suite.expectations = [
             gxe.ExpectTableRowCountToEqual(value=measured.stored, meta={"rule": ROWS}),
@@ -152,7 +157,8 @@ class GreatExpectations:
 
     def close(self, source: Any) -> None:
         """Give the data source's connections back."""
-        source.get_engine().dispose()
+        for engine in _engines(source):
+            engine.dispose()
 
 
 def disagreements(
@@ -194,6 +200,11 @@ def _counts(dataset: str, result: Any, started: float) -> EngineCounts:
         else:
             broken.append(rule)
     return EngineCounts(dataset, unexpected, tuple(broken), time.monotonic() - started)
+
+
+def _engines(source: Any) -> tuple[Engine, Engine]:
+    """A data source has two: one finds tables, the other counts."""
+    return source.get_engine(), source.get_execution_engine().engine
 
 
 def _read_snapshot(engine: Engine, name: str) -> None:
