@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from collections.abc import Iterator
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,16 @@ def render(root: Path) -> str:  # noqa: ARG001 - every page has the same signatu
 
 
 def commands() -> dict[str, Any]:
-    """Give every command by name, in the order of `--help`."""
-    return dict(typing.cast("Any", typer.main.get_command(build())).commands)
+    """Give every command by name, in the order of `--help`; one of a group as `group command`."""
+    return dict(_flat(typing.cast("Any", typer.main.get_command(build())), ""))
+
+
+def _flat(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _flat(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _section(name: str, command: Any) -> str:
@@ -70,7 +79,8 @@ def _kind(item: Any) -> str:
         return "flag"
     kind = item.type_descriptor.annotation
     inner = typing.get_args(kind)
-    name = {"int": "number", "str": "text"}.get((inner[0] if inner else kind).__name__, "text")
+    names = {"int": "number", "Path": "file"}
+    name = names.get((inner[0] if inner else kind).__name__, "text")
     least = f", {item.min} or more" if item.min is not None else ""
     return name + least + (", may be repeated" if item.multiple or item.nargs == -1 else "")
 

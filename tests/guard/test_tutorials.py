@@ -1,0 +1,119 @@
+"""The tutorial runs as it is printed, and the how-to's new department works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.serving import Asked, Reply, serving
+from tests.guard.repository import ROOT
+from tongban.kernel.settings import load_settings
+from tongban.local import ports
+from tongban.pipeline import open_hub, transfer
+from tongban.subjects import find_subject
+
+TUTORIAL = ROOT / "docs/tutorial/first-transfer.md"
+HOW_TO = ROOT / "docs/how-to/add-a-department.md"
+BASH = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^`([\w/]+\.yaml)`\n\n```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ANSWER = re.compile(r'^(\{"code": .*?\]\}\})$', re.MULTILINE | re.DOTALL)
+
+
+def port_base() -> int:
+    """A base whose ports are free now."""
+    return ports.free_port() % 20_000 + 30_000
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_the_tutorial_runs_as_it_is_printed():
+    """Every command ends well, and the person is found in three departments at least."""
+    home = Path(tempfile.mkdtemp(prefix="tongban-tutorial-"))
+    home.chmod(0o711)
+    script = "set -euo pipefail\n" + "".join(BASH.findall(TUTORIAL.read_text(encoding="utf-8")))
+    script = script.replace(".tongban/", f"{home}/").replace(".venv/bin/python", sys.executable)
+    surroundings = {**os.environ, "TONGBAN_HOME": str(home), "TONGBAN_PORT_BASE": str(port_base())}
+    surroundings |= {"TONGBAN_VENV": sys.prefix, "COLUMNS": "200"}
+    try:
+        answer = subprocess.run(
+            ["bash", "-c", script],
+            cwd=ROOT,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert 0 == answer.returncode, answer.stderr
+        assert {"房产交易", "税务"} <= set(re.findall(r"房产交易|税务|不动产登记", answer.stdout))
+        assert "entries verify" in answer.stdout
+    finally:
+        subprocess.run(["bash", "bin/tongban", "down"], cwd=ROOT, env=surroundings, check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def grown(tmp_path: Path) -> Path:
+    """A copy of the project's data folders with the how-to's three files."""
+    for name in ("connectors/systems", "connectors/wsdl", "mappings", "contracts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name, text in FILE.findall(HOW_TO.read_text(encoding="utf-8")):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_new_department_is_three_files_that_the_check_accepts(grown: Path):
+    """One more system, one more contract, one more pull."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tongban", "check", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "TONGBAN_ROOT": str(grown)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counts = json.loads(answer.stdout)
+
+    assert 3 == len(FILE.findall(HOW_TO.read_text(encoding="utf-8")))
+    assert {"problems": [], "systems": 7, "contracts": 21, "pulls": 18, "pushes": 17} == counts
+
+
+@pytest.mark.postgres
+def test_the_new_department_can_be_pulled_and_its_people_are_found(
+    grown: Path, tmp_path: Path, database_url: str
+):
+    """The server answers as the how-to prints it; nothing else was written for it."""
+    (printed,) = ANSWER.findall(HOW_TO.read_text(encoding="utf-8"))
+    asked: list[Asked] = []
+
+    def handler(request: Asked) -> Reply:
+        asked.append(request)
+        return 200, {"Content-Type": "application/json"}, printed.encode()
+
+    settings = replace(
+        load_settings({"TONGBAN_ROOT": str(grown), "TONGBAN_HOME": str(tmp_path / "home")}),
+        database_url=database_url,
+    )
+    settings.connections_dir.mkdir(parents=True)
+    with serving(handler) as server:
+        account = {"base_url": server.url, "password": "key-of-the-fund"}
+        (settings.connections_dir / "fund.json").write_text(json.dumps(account))
+        with open_hub(settings) as hub:
+            (loaded,) = transfer(hub, "fund_account")
+            answer = find_subject(hub, "620899198503140011", purpose="guard test")
+
+    assert (1, 1, 0) == (loaded.read, loaded.new, loaded.quarantined)
+    assert ["fund_account"] == [item.dataset for item in answer.known]
+    assert "key-of-the-fund" == asked[0].headers["x-api-key"]
+    assert {"from", "to", "page", "size"} == set(asked[0].query)
