@@ -19,7 +19,6 @@ NAMES = {  # name → module of this package with `run() -> list[dict]`
     "floors": "floors",
     "rules": "rules",
     "mapping": "mapping",
-    "decoding": "decoding",
 }
 
 
