@@ -47,20 +47,23 @@ def city_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def city(
-    city_dir: Path,
-    postgres_server: str,
-    database_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
+def shared_office(
+    postgres_server: str, database_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Office]:
-    """A hub that has loaded the city, for tests that only look."""
+    """A hub for all tests of a module that only look."""
     name = f"audited_{next(_numbers)}"
     origin = f"OWNER {databases.HUB} TEMPLATE {database_template}"
     execute(postgres_server, f"CREATE DATABASE {name} {origin}")
     made = open_office(database_in(postgres_server, name), tmp_path_factory.mktemp("home"))
     try:
-        made.city(city_dir)
         yield made
     finally:
         made.hub.close()
         execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def city(shared_office: Office, city_dir: Path) -> Office:
+    """A hub that has loaded the city."""
+    shared_office.city(city_dir)
+    return shared_office
