@@ -241,7 +241,7 @@ def test_the_outbox_separates_waiting_from_refused(reader: TestClient):
     """Queued, waiting for the parent, sent without an answer, parked, rejected."""
     row = cells(reader.get("/outbox").text, "direction=push")
 
-    assert ["3", "1", "1", "1", "1", "1,140", "1,100"] == row[2:9]
+    assert ["3", "1", "1", "1", "1", "1,100"] == row[2:8]
 
 
 def test_a_route_that_never_ran_is_listed_in_the_outbox(reader: TestClient, traffic: Engine):
@@ -250,7 +250,7 @@ def test_a_route_that_never_ran_is_listed_in_the_outbox(reader: TestClient, traf
         connection.execute(text("DELETE FROM hub.outbox"))
         connection.execute(text("DELETE FROM hub.transfer WHERE direction = 'push'"))
 
-    assert ["0"] * 7 == cells(reader.get("/outbox").text, "direction=push")[2:9]
+    assert ["0"] * 6 == cells(reader.get("/outbox").text, "direction=push")[2:8]
 
 
 def test_datasets_show_owner_classification_subscribers_and_freshness(reader: TestClient):
@@ -328,7 +328,7 @@ def test_pages_stay_fast_with_a_hundred_thousand_outbox_rows(reader: TestClient,
         )
     for path in PAGES:
         reader.get(path)
-        best = min(_seconds(reader, path) for _ in range(3))
+        best = min(_seconds(reader, path) for _ in range(5))
 
         assert best < 0.3, (path, best)
 

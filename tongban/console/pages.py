@@ -285,7 +285,7 @@ def outbox(hub: HubView, language: Language, target: str | None) -> Page:
         if row.get("oldest"):
             line["oldest"] = min(filter(None, (line["oldest"], row["oldest"])))
     for key, line in lines.items():
-        line.update(totals.get(key, {"pushed": 0, "acknowledged": 0, "last": None}))
+        line.update(totals.get(key, {"acknowledged": 0, "last": None}))
         line["target_label"] = labels.system_label(catalog, line["target"], language)
         line["dataset_label"] = labels.dataset_label(catalog, line["dataset"], language)
     for row in refused:

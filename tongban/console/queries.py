@@ -188,10 +188,9 @@ def outbox_refused(connection: Connection) -> list[Row]:
 
 
 def pushed_totals(connection: Connection) -> dict[tuple[str, str], Row]:
-    """Rows sent and acknowledged since ever, from the transfers' own counts."""
+    """Records acknowledged since ever, from the transfers' own counts."""
     statement = """
-    SELECT system, dataset, sum(pushed_rows)::bigint AS pushed,
-           sum(acknowledged_rows)::bigint AS acknowledged, max(finished_at) AS last
+    SELECT system, dataset, sum(acknowledged_rows)::bigint AS acknowledged, max(finished_at) AS last
     FROM hub.transfer WHERE direction = 'push' GROUP BY 1, 2"""
     return {(r["system"], r["dataset"]): r for r in _rows(connection, statement)}
 
