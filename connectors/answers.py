@@ -10,6 +10,7 @@ import re
 
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
+from connectors.errors import AnswerIsWebPage
 from connectors.protocols.jsondoc import parse_json
 from connectors.protocols.xmldoc import looks_like_html, parse_xml
 from tongban.kernel.errors import (
@@ -160,7 +161,7 @@ def check_rest(answer: Answer, draft: Draft, where: str) -> None:
             f"{where}: HTTP {status}; the interface note must explain it", status=status
         )
     if looks_like_html(answer.body):
-        raise AnswerUnreadable(
+        raise AnswerIsWebPage(
             f"{where}: a web page came instead of an answer (maintenance, a proxy, or a wrong "
             "path); look at the kept page"
         )

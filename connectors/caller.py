@@ -20,6 +20,7 @@ from connectors.budget import keeper_for
 from connectors.clock import Clock
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
+from connectors.errors import AnswerTooLarge
 from connectors.identity import Identity
 from connectors.protocols.rest import RestProtocol
 from connectors.protocols.soap import SoapProtocol
@@ -176,7 +177,11 @@ class Caller:
         url: str | None,
     ) -> Outcome:
         """Send and open the answer."""
-        draft, answer = self._send(call, interface, values, writes=writes, url=url)
+        try:
+            draft, answer = self._send(call, interface, values, writes=writes, url=url)
+        except AnswerTooLarge as exc:
+            self._keep(exc.head, where, exc)
+            raise
         try:
             if interface.statuses.get(answer.status) == "empty":
                 return Outcome(answer, None, draft.target)

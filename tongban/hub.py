@@ -6,6 +6,7 @@ migration check, the first socket to a department by the first call of a connect
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -37,13 +38,21 @@ class Hub:
     landing: LandingStore
     connections: Connections
 
-    def connector(self, system: str) -> Connector:
-        """A connector to a system; opens no socket before its first call."""
+    def connector(
+        self, system: str, *, on_unreadable: Callable[[str, bytes], None] | None = None
+    ) -> Connector:
+        """A connector to a system; opens no socket before its first call.
+
+        Args:
+            system: Name of the declared system.
+            on_unreadable: Gets place and body of every answer that could not be read.
+        """
         from connectors import open_connector
 
         declared = self.catalog.system(system)
         connection = self.connections.get(declared.connection)
-        return open_connector(declared, connection, self.settings.root)
+        root = self.settings.root
+        return open_connector(declared, connection, root, on_unreadable=on_unreadable)
 
     def close(self) -> None:
         """Give the database connections back."""

@@ -69,7 +69,9 @@ def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
         Fatal: The source's answer cannot be used; landed pages stay for evidence.
     """
     route = hub.catalog.pull_route(dataset)
-    connector = hub.connector(route.system)
+    connector = hub.connector(
+        route.system, on_unreadable=lambda _, body: landing.keep_unreadable(body)
+    )
     started = time.monotonic()
     try:
         landing_id, asked = _open_window(hub, route, window)

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from connectors.budget import BudgetKeeper
 from connectors.clock import Clock
 from connectors.drafts import Answer, Draft
-from connectors.errors import CertificateInvalid
+from connectors.errors import AnswerTooLarge, CertificateInvalid
 from tongban.kernel.budgets import Budget
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import (
@@ -32,6 +32,7 @@ from tongban.kernel.errors import (
 
 _CHUNK_BYTES = 1 << 16
 _MEGABYTE = 1 << 20
+_HEAD_BYTES = 1 << 16  # of an answer that is too large, for the evidence
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -144,11 +145,15 @@ class Transport:
         limit = int(self.budget.max_answer_mb * _MEGABYTE)
         declared = response.headers.get("Content-Length", "")
         size = 0
+        head: list[bytes] = []
         if declared.isdigit() and int(declared) > limit:
             size = int(declared)
+            head.append(response.raw.read1(_HEAD_BYTES, decode_content=True))
         else:
             # read1 returns after one recv, so that a trickling answer meets its deadline
             for chunk in iter(lambda: response.raw.read1(_CHUNK_BYTES, decode_content=True), b""):
+                if size < _HEAD_BYTES:
+                    head.append(chunk)
                 size += len(chunk)
                 if size > limit:
                     break
@@ -156,12 +161,14 @@ class Transport:
                     raise self._lost(draft, "the answer took longer than allowed")
                 yield chunk
         if size > limit:
-            raise AnswerUnreadable(
+            error = AnswerTooLarge(
                 f"{self.system}: {draft.what} answers with more than "
                 f"{self.budget.max_answer_mb:g} MB; ask smaller pages or raise max_answer_mb",
                 system=self.system,
                 size=size,
             )
+            error.head = b"".join(head)
+            raise error
 
     def _mapped(self, draft: Draft, exc: Exception) -> Exception:
         """Sort a foreign exception by what the caller must do."""

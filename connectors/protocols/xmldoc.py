@@ -17,7 +17,7 @@ from operator import itemgetter
 from lxml import etree
 
 from connectors.documents import assemble, has_known_parts, is_known
-from tongban.kernel.errors import AnswerUnreadable
+from connectors.errors import AnswerCharsetWrong, AnswerHasDtd, AnswerNotXml
 from tongban.kernel.records import Decoded, RecordShape
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
@@ -41,7 +41,7 @@ def to_utf8(body: bytes, charset: str, where: str) -> bytes:
     try:
         text = body.decode("utf-8-sig" if name == "utf-8" else name)
     except UnicodeDecodeError as exc:
-        raise AnswerUnreadable(
+        raise AnswerCharsetWrong(
             f"{where}: the answer is not {charset} at byte {exc.start}; correct `charset` in the "
             "system's YAML or ask the department",
             charset=charset,
@@ -63,7 +63,7 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
     """
     first = _FIRST_ELEMENT.search(body)
     if b"<!DOCTYPE" in body[: first.start() if first else None]:
-        raise AnswerUnreadable(
+        raise AnswerHasDtd(
             f"{where}: the answer has a DTD, which is never read; the source must leave it out"
         )
     parser = etree.XMLParser(
@@ -79,12 +79,12 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
         root = etree.fromstring(_DECLARATION.sub(b"", body, count=1), parser)
     except etree.XMLSyntaxError as exc:
         line, column = exc.position
-        raise AnswerUnreadable(
-            f"{where}: the answer is no well-formed XML at line {line}, column {column}; its "
-            "digest is kept"
+        raise AnswerNotXml(
+            f"{where}: the answer is no well-formed XML at line {line}, column {column}; look at "
+            "the kept page"
         ) from None
     except ValueError as exc:
-        raise AnswerUnreadable(f"{where}: the answer is empty or no XML") from exc
+        raise AnswerNotXml(f"{where}: the answer is empty or no XML") from exc
     return XmlDocument(root, where)
 
 

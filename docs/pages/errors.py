@@ -32,6 +32,14 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "AnswerCharsetWrong": "Correct the interface's `charset`, or show the kept page to the department.",
+    "AnswerHasDtd": "The department must leave the DTD out; look at the kept page, it may be an attack.",
+    "AnswerIsWebPage": "Look at the kept page: maintenance, a proxy's notice, or a wrong `path`.",
+    "AnswerNoEnvelope": "Look at the kept page: this address does not speak SOAP.",
+    "AnswerNotXml": "Look at the kept page: cut on its way, or written by hand without escaping.",
+    "AnswerReferencesBroken": "Show the kept page to the department: its references do not resolve.",
+    "AnswerSignatureWrong": "Compare the server's certificate with the connection's; if it is right, the answer was changed.",
+    "AnswerTooLarge": "Ask smaller pages (`size`) or raise `max_answer_mb`; the head of the answer is kept.",
     "AnswerUnreadable": "Look at the landed page with the department; check the interface's `charset`.",
     "AuthenticationRefused": "Compare login, secret and clock with the department; renew the connection.",
     "BatchRefused": "Read the findings on the transfer's page; settle them with the department or change the contract; replay the landing.",

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tongban.protect import KeyRing
 
 from tongban.kernel.errors import EnvelopeBroken, SystemUnavailable
 from tongban.kernel.records import BEIJING, Page, Window
+from tongban.protect import KeyRing
 from tongban.pull import Landing, LandingStore, fetch_window, next_window
-from tongban.pull.landing import LandingMissing
+from tongban.pull.landing import UNREADABLE_KEPT, LandingMissing
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=BEIJING)
 WINDOW = Window(since=None, until=NOON)
@@ -135,6 +135,28 @@ def test_an_open_landing_has_no_manifest(landing: Landing):
 
     with pytest.raises(LandingMissing):
         landing.manifest()
+
+
+def test_unreadable_answers_are_kept_sealed_beside_the_pages(landing: Landing, tmp_path: Path):
+    """Evidence for the talk with the department; the pages and the manifest do not change."""
+    fetch_window(Source(1), landing, WINDOW)
+    for body in (b"<html>closed</html>", b"<cut", b"<cut"):
+        landing.keep_unreadable(body)
+
+    assert [b"<html>closed</html>", b"<cut"] == list(landing.unreadable())
+    assert ["unreadable-1.bin", "unreadable-2.bin"] == sorted(
+        p.name for p in (tmp_path / "landing").rglob("unreadable-*")
+    )
+    assert not any(b"closed" in p.read_bytes() for p in (tmp_path / "landing").rglob("*.bin"))
+    assert 1 == len(list(landing.pages()))
+
+
+def test_a_source_that_fails_all_night_does_not_fill_the_disk(landing: Landing):
+    """Only the first unreadable answers of a landing are kept."""
+    for number in range(UNREADABLE_KEPT + 5):
+        landing.keep_unreadable(f"broken {number}".encode())
+
+    assert UNREADABLE_KEPT == len(list(landing.unreadable()))
 
 
 def test_a_half_written_page_file_does_not_count(landing: Landing, tmp_path: Path):

@@ -1,7 +1,8 @@
 """The landing: every page as received, compressed, sealed, and resumable.
 
 One folder per landing: `<system>/<dataset>/<landing id>/page-000001.bin …` and, when the window
-is complete, `manifest.json`. A page file is self-contained (a small header travels inside the
+is complete, `manifest.json`; `unreadable-1.bin …` are answers that no page could be made of,
+kept for evidence, newest last. A page file is self-contained (a small header travels inside the
 sealed bytes), so an interrupted pull needs no database to know where to go on. Any fsspec URL
 works; a local folder is the default, s3:// serves several workers.
 
@@ -26,6 +27,7 @@ from tongban.kernel.records import Page
 
 Seal = Callable[[str, bytes], bytes]
 _HEADER = struct.Struct(">I")
+UNREADABLE_KEPT = 20  # a source that fails all night must not fill the disk
 _COMPRESSION_LEVEL = 1  # pages are read once or twice; speed counts more than size
 
 
@@ -175,6 +177,25 @@ class Landing:
         if self._fs.exists(self._folder):
             self._fs.rm(self._folder, recursive=True)
 
+    def keep_unreadable(self, body: bytes) -> None:
+        """Keep an answer that could not be read, once; past the limit only the first are kept."""
+        kept = list(self.unreadable())
+        if body in kept or len(kept) >= UNREADABLE_KEPT:
+            return
+        number = len(kept) + 1
+        packed = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).compress(body)
+        sealed = self._seal(self._context(f"unreadable-{number}"), packed)
+        self._write(f"{self._folder}/unreadable-{number}.bin", sealed)
+
+    def unreadable(self) -> Iterator[bytes]:
+        """Answers of this landing that could not be read, in the order they came."""
+        for number in range(1, UNREADABLE_KEPT + 1):
+            path = f"{self._folder}/unreadable-{number}.bin"
+            if not self._fs.exists(path):
+                return
+            packed = self._unseal(self._context(f"unreadable-{number}"), self._fs.cat_file(path))
+            yield zstandard.ZstdDecompressor().decompress(packed)
+
     def _open(self, number: int) -> tuple[LandedPage, bytes]:
         """Header and body of one page file."""
         path = self._page_path(number)
@@ -204,7 +225,7 @@ class Landing:
     def _page_path(self, number: int) -> str:
         return f"{self._folder}/page-{number:06d}.bin"
 
-    def _context(self, number: int) -> str:
+    def _context(self, number: int | str) -> str:
         """Binds a sealed page to its place: it opens nowhere else."""
         return f"landing|{self.system}|{self.dataset}|{self.landing_id}|{number}"
 
