@@ -22,28 +22,31 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
-from uuid import UUID
+from dataclasses import replace
 
-import polars as pl
 from sqlalchemy import Connection, Engine, text
 
-from tongban.kernel.contracts import Contract
 from tongban.kernel.errors import DatabaseUnavailable, Fatal, TongbanError
+from tongban.store.chunk import ChunkOutcome, Evidence, LoadChunk, ProtectedRows
 from tongban.store.cursors import advance_cursor
 from tongban.store.engine import DatabaseRefused, transaction
-from tongban.store.leases import Lease, hold_lease
+from tongban.store.leases import hold_lease
 from tongban.store.quarantine import write_quarantine
 from tongban.store.records import RowsWritten, write_records
 from tongban.store.transfers import add_counts
 
+__all__ = [
+    "ChunkDiffers",
+    "ChunkOutcome",
+    "CountsUnbalanced",
+    "Evidence",
+    "LoadChunk",
+    "ProtectedRows",
+    "write_chunk",
+]
+
 INTEGRITY = "23"
 UNIQUE_VIOLATION = "23505"
-
-Evidence = Callable[[Connection, "ChunkOutcome"], None]
 
 _TAKE_CHUNK = text("""
     INSERT INTO hub.transfer_chunk (transfer_id, chunk_no, rows, digest)
@@ -71,91 +74,6 @@ class ChunkDiffers(Fatal):
     """A repeated run cut or normalized the pages in another way than the run before."""
 
     code = "fatal.chunk_differs"
-
-
-class ProtectedRows(Protocol):
-    """Accepted rows of one chunk; `tongban.protect.ProtectedFrame` is one.
-
-    Attributes:
-        ids: One row per distinct key, sorted by `record_id`: `ord` (row number for `sealed`),
-            `record_id` and `row_digest` (lower hex of 16 bytes), `changed_at`.
-        duplicates: Rows of the chunk that were dropped for a newer row of the same key.
-    """
-
-    @property
-    def ids(self) -> pl.DataFrame:
-        """Digests of the distinct rows."""
-        ...
-
-    @property
-    def duplicates(self) -> int:
-        """Rows that were dropped as duplicates."""
-        ...
-
-    def sealed(self, rows: pl.Series | None = None) -> pl.DataFrame:
-        """The table's columns of those rows, classified ones as envelopes (Binary)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LoadChunk:
-    """What one transaction writes.
-
-    Attributes:
-        rows: Accepted rows, from `protect_frame`; None when there are none.
-        quarantine: Refused rows, from `protect_quarantine`; None when there are none.
-        read: Rows that were decoded for this chunk; must equal accepted + duplicates + refused.
-        findings: (rule, severity) → rows, warnings included.
-        warnings: Accepted rows that have at least one warning.
-        chunk_no: 1, 2, 3 … within the transfer.
-        is_last: The transfer is finished with this chunk.
-        cursor_until: New cursor of (system, dataset), written with the last chunk; or None.
-        subscribers: Targets that get an outbox row for every new or changed row.
-        work_ms: Time spent on this chunk before this call.
-    """
-
-    contract: Contract
-    rows: ProtectedRows | None = field(repr=False)
-    quarantine: pl.DataFrame | None = field(repr=False)
-    read: int
-    transfer_id: UUID
-    lease: Lease
-    chunk_no: int = 1
-    is_last: bool = True
-    cursor_until: datetime | None = None
-    subscribers: Sequence[str] = ()
-    findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    warnings: int = 0
-    work_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkOutcome:
-    """What a chunk did; all zero but `skipped` when it had been committed before.
-
-    Attributes:
-        same: Equal content, or older than what is stored (`stale`, a part of it).
-        touched: Part of `same`: equal content with a newer change time.
-        written: Row digests (16 bytes each) of new, changed and refused rows: what the evidence
-            is about.
-    """
-
-    transfer_id: UUID
-    system: str
-    dataset: str
-    chunk_no: int
-    is_last: bool = False
-    skipped: bool = False
-    read: int = 0
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    quarantined: int = 0
-    duplicate: int = 0
-    stale: int = 0
-    touched: int = 0
-    queued: int = 0
-    written: bytes = field(default=b"", repr=False)
 
 
 def write_chunk(
