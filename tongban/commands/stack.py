@@ -66,6 +66,15 @@ def status(as_json: AsJson = False) -> None:  # noqa: FBT002 - typer reads it
         raise typer.Exit(1)
 
 
+@app.command()
+def install() -> None:
+    """Make databases, tables, pools and keys for servers of your own (docker/compose.yaml)."""
+    from tongban.local import installation
+
+    settings = load_settings()
+    installation.install(settings, declared_pools(settings), report=typer.echo)
+
+
 def declared_pools(settings: Settings) -> list[dict[str, object]]:
     """Give the Airflow pools that the DAGs of this catalog name."""
     from tongban.kernel.catalog import load_catalog
