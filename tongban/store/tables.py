@@ -88,6 +88,7 @@ transfer = Table(
     Column("started_at", _moment(), nullable=False, server_default=text("now()")),
     Column("landed_at", _moment()),
     Column("finished_at", _moment()),
+    _count("deleted_rows"),
     CheckConstraint("direction IN ('pull', 'push')", name="direction"),
     CheckConstraint(
         "state IN ('pulling', 'landed', 'finished', 'failed', 'refused')", name="state"
@@ -223,6 +224,27 @@ outbox = Table(
         "seq",
         postgresql_where=text("state IN ('queued', 'sent', 'waiting_parent')"),
     ),
+)
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("dataset", Text, nullable=False),
+    Column("record_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False, comment="version that the deletion is"),
+    Column("changed_at", _moment(), comment="when the source deleted it, as far as it says"),
+    Column("transfer_id", Uuid, nullable=False),
+    Column("deleted_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("returned_at", _moment(), comment="when the record came back; null while it is gone"),
+    PrimaryKeyConstraint("dataset", "record_id", "version"),
+)
+
+budget_ledger = Table(
+    "budget_ledger",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("state", JSONB, nullable=False, comment="next turn, slots, failures, rows of the night"),
+    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
 )
 
 evidence_entry = Table(
