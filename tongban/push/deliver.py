@@ -7,10 +7,12 @@ own duplicate answer then closes them.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +32,7 @@ from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
 
 ROWS_PER_CLAIM = 5000  # at least one batch; what a death in between sends once more
 CLAIM_LASTS_S = 60  # a slow target gets smaller claims: its rows stay locked meanwhile
+WORKERS = 2  # of a run that has more than one claim to send
 SHORTEST_SLEEP_S = 0.05
 
 Evidence = Callable[[Connection, dict[str, Any], Sequence[bytes]], None]
@@ -72,6 +75,12 @@ class _Run:
     park_after: timedelta
     run_id: str | None
     transfer_id: UUID | None = None
+    line: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def rows_per_claim(self) -> int:
+        """Whole batches, and at least one."""
+        return self.channel.batch * max(1, ROWS_PER_CLAIM // self.channel.batch)
 
 
 def deliver(
@@ -127,8 +136,10 @@ def deliver(
     until = time.monotonic() + patience_s
     try:
         while limit is None or total.sent < limit:
-            most = run.channel.batch * max(1, ROWS_PER_CLAIM // run.channel.batch)
+            most = run.rows_per_claim
             done = _claim_and_send(run, most if limit is None else min(most, limit - total.sent))
+            if limit is None and done is not None and done.sent == most:
+                done += _side_by_side(run)
             total += done or PushCounts()
             if isinstance(run.channel.failure, Fatal):
                 break
@@ -142,6 +153,30 @@ def deliver(
     return total
 
 
+def _side_by_side(run: _Run) -> PushCounts:
+    """Go on with two workers until nothing is due: one sends while the other is in the database.
+
+    Only one sends at a time, so the target is asked no more than by one worker.
+    """
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="push") as pool:
+        workers = [pool.submit(_work, run) for _ in range(WORKERS)]
+    total = PushCounts()
+    for worker in workers:
+        total += worker.result()
+    return total
+
+
+def _work(run: _Run) -> PushCounts:
+    """Claim after claim, until nothing is due or something failed."""
+    total = PushCounts()
+    while run.channel.failure is None:
+        done = _claim_and_send(run, run.rows_per_claim)
+        if done is None:
+            break
+        total += done
+    return total
+
+
 def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
     """One claim: its answers are committed together; None when nothing is due."""
     target, dataset = run.channel.target, run.channel.dataset
@@ -152,20 +187,26 @@ def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
         if found.rows == 0:
             return PushCounts(superseded=found.superseded)
         going = prepare(run.channel, conn)
-        until = time.monotonic() + CLAIM_LASTS_S
-        for at in range(0, len(going.records), run.channel.batch):
-            if run.channel.failure is None and (at == 0 or time.monotonic() < until):
-                send_batch(run.channel, going, at)
+        with run.line:
+            _send_all(run.channel, going)
         counts = _counted(going.answers) + PushCounts(superseded=found.superseded)
         _record(run, conn, going, counts)
     return counts
+
+
+def _send_all(channel: Channel, going: Outgoing) -> None:
+    """Send batch after batch until one fails or the claim has lasted long enough."""
+    until = time.monotonic() + CLAIM_LASTS_S
+    for at in range(0, len(going.records), channel.batch):
+        if channel.failure is None and (at == 0 or time.monotonic() < until):
+            send_batch(channel, going, at)
 
 
 def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) -> None:
     """Answers, counts and evidence, in the transaction that holds the claim."""
     if not going.answers:
         return
-    if run.transfer_id is None and counts.sent:
+    if run.transfer_id is None and counts.sent:  # before there is a second worker
         run.transfer_id = begin_transfer(
             run.engine,
             run.channel.target,
