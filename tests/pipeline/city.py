@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
 from sandbox import truth
@@ -77,3 +79,19 @@ class CityHub:
         """Stop servers and connections."""
         self.hub.close()
         self.town.stop()
+
+
+@pytest.fixture(scope="session")
+def city_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of all six systems before anybody asked them anything."""
+    return make_template(tmp_path_factory.mktemp("city") / "state")
+
+
+@pytest.fixture
+def city(city_template: Path, tmp_path: Path, database_url: str) -> Iterator[CityHub]:
+    """A running city and a connected hub."""
+    running = CityHub(city_template, tmp_path, database_url)
+    try:
+        yield running
+    finally:
+        running.close()
