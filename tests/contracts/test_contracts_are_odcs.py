@@ -9,8 +9,9 @@ import pytest
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from tests.contracts.odcs import DATASETS, ROOT, contract_of, document_of, official_schema
-from tongban.kernel.contracts import DIMENSIONS, check_contract
+from tongban.kernel.contracts import DIMENSIONS
 from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.odcs import check_contract
 from tongban.validate import problem_with
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
@@ -16,10 +14,10 @@ CATALOG = load_catalog(ROOT)
 ROUTES = [(route.system, name) for route in CATALOG.pull_routes for name in route.datasets]
 
 
-@pytest.mark.parametrize("path", YAMLS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_yaml_is_readable(path: Path):
+def test_every_yaml_is_readable():
     """Whoever reads it."""
-    assert yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert len(YAMLS) > 50
+    assert [] == [p.name for p in YAMLS if not yaml.safe_load(p.read_text(encoding="utf-8"))]
 
 
 def test_the_catalog_has_no_problem():

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tongban.kernel.contracts import check_contract, load_contract
+from tongban.kernel.contracts import load_contract
 from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.odcs import check_contract
 
 GOOD = """\
 apiVersion: v3.2.0

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tongban.kernel.codes import CodeTables
-from tongban.kernel.contracts import Contract, check_contract, load_contract
+from tongban.kernel.contracts import Contract, load_contract
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.mappings import (
     Mapping,
@@ -22,6 +22,7 @@ from tongban.kernel.mappings import (
     load_mapping,
     load_push_mapping,
 )
+from tongban.kernel.odcs import check_contract
 from tongban.kernel.systems import System, load_system
 from tongban.kernel.yamlfile import suggestion
 
