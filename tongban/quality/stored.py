@@ -23,6 +23,7 @@ from tongban.store.engine import driver_of
 ROWS_PER_CHUNK = 20_000
 _NULL = "\x01N"  # no text is this one: control characters do not pass normalization
 _ZONE = "Asia/Shanghai"
+_TRUE = ("true", "t")  # ours, PostgreSQL's
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def snapshot(engine: Engine) -> Generator[Connection]:
     with engine.connect() as fresh:
         conn = fresh.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with conn.begin():
+            # It rests while the second engine reads its snapshot, longer than a transfer would.
+            conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield conn
 
 
@@ -152,24 +155,23 @@ def _opened(raw: pl.DataFrame, contract: Contract, keyring: KeyRing) -> StoredRo
 
 
 def typed(texts: pl.Series, item: Field) -> pl.Series:
-    """Canonical text in the contract's type: moments are microseconds since 1970."""
+    """Canonical text in the contract's type: moments are microseconds since 1970.
+
+    Text that an older contract wrote in another type becomes null: an error of Polars would quote
+    the value.
+    """
     match item.type:
         case "integer":
-            return texts.cast(pl.Int64)
+            return texts.cast(pl.Int64, strict=False)
         case "decimal":
-            return texts.cast(pl.Decimal(item.precision or 38, item.scale or 0))
+            return texts.cast(pl.Decimal(item.precision or 38, item.scale or 0), strict=False)
         case "date":
-            return texts.str.to_date("%Y-%m-%d")
+            return texts.str.to_date("%Y-%m-%d", strict=False)
         case "datetime":
-            return texts.cast(pl.Int64).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(_ZONE)
+            moments = texts.cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
+            return moments.dt.convert_time_zone(_ZONE)
         case "boolean":
-            return texts.is_in(["true", "t"]) if texts.null_count() == 0 else _flags(texts)
+            flags = pl.when(pl.col("text").is_not_null()).then(pl.col("text").is_in(_TRUE))
+            return texts.to_frame("text").select(flags.alias(texts.name)).to_series()
         case _:
             return texts
-
-
-def _flags(texts: pl.Series) -> pl.Series:
-    """Booleans, null where there is none."""
-    frame = texts.to_frame("text")
-    flags = pl.when(pl.col("text").is_not_null()).then(pl.col("text").is_in(["true", "t"]))
-    return frame.select(flags.alias(texts.name)).to_series()

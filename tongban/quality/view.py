@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,15 @@ def make_view(audit: Audit, catalog: Catalog) -> dict[str, Any]:
         "weights": SEVERITY_WEIGHTS,
         "rules": sum(len(item.plan.rules) for item in audit.measured),
         "coverage": _coverage(audit),
+        "last_day": max((past[-1].day for past in audit.past.values()), default=None),
+        "versions": _versions(audit),
     }
+
+
+def _versions(audit: Audit) -> str:
+    """How many contracts of which version."""
+    counted = Counter(item.contract.version for item in audit.measured)
+    return "，".join(f"v{version} × {count}" for version, count in sorted(counted.items())) or "—"
 
 
 def _owner_names(catalog: Catalog) -> dict[str, tuple[str, str]]:
