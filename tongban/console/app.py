@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from tongban.console import pages, render
+from tongban.console.filters import Filter, filter_of_dag
 from tongban.console.view import HubView
 from tongban.kernel.errors import TongbanError
 
@@ -79,7 +80,7 @@ def transfers(
     before: Name = None,
 ) -> Response:
     """Transfers, latest of each route or the whole history."""
-    wanted = pages.Filter.of(system, dataset, direction, state, view, before)
+    wanted = Filter.of(system, dataset, direction, state, view, before)
     return _show(request, pages.transfers, wanted)
 
 
@@ -118,7 +119,7 @@ def dataset(request: Request, name: str) -> Response:
 @routes.get("/dags/{dag_id}")
 def dag(request: Request, dag_id: str) -> Response:
     """The transfers of one DAG, for the tab on its page."""
-    wanted = pages.filter_of_dag(request.app.state.get_hub(), dag_id)
+    wanted = filter_of_dag(request.app.state.get_hub(), dag_id)
     return _show(request, pages.transfers, wanted)
 
 

@@ -5,97 +5,22 @@ Each function takes the hub, the reader's language and the address's parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
 from tongban.console import labels, queries
+from tongban.console.filters import STATES, Filter
 from tongban.console.texts import Language
 from tongban.console.view import HubView
 from tongban.kernel.catalog import HUB, Catalog
 
 Page = tuple[str, dict[str, Any]]
-STATES = ("pulling", "landed", "finished", "failed", "refused")
 TROUBLE = ("failed", "refused")
 NOT_FOUND = 404
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What the transfers page is narrowed to; None is everything."""
-
-    system: str | None = None
-    dataset: str | None = None
-    direction: str | None = None
-    state: str | None = None
-    is_history: bool = False
-    before: datetime | None = None
-
-    @classmethod
-    def of(
-        cls,
-        system: str | None,
-        dataset: str | None,
-        direction: str | None,
-        state: str | None,
-        view: str | None,
-        before: str | None,
-    ) -> Self:
-        """From the address; what cannot be understood narrows nothing."""
-        moment = None
-        if before:
-            try:
-                moment = datetime.fromisoformat(before)
-            except ValueError:
-                moment = None
-        return cls(
-            system=system or None,
-            dataset=dataset or None,
-            direction=direction if direction in {"pull", "push"} else None,
-            state=state if state in STATES else None,
-            is_history=view == "all" or moment is not None,
-            before=moment if moment and moment.tzinfo else None,
-        )
-
-    def accepts(self, row: dict[str, Any]) -> bool:
-        """Whether a transfer passes."""
-        pairs = (
-            (self.system, row["system"]),
-            (self.dataset, row["dataset"]),
-            (self.direction, row["direction"]),
-            (self.state, row["state"]),
-        )
-        return all(wanted is None or wanted == found for wanted, found in pairs)
-
-    def query(self) -> dict[str, Any]:
-        """As parts of an address."""
-        return {
-            "system": self.system,
-            "dataset": self.dataset,
-            "direction": self.direction,
-            "state": self.state,
-            "view": "all" if self.is_history else None,
-        }
-
-
-def filter_of_dag(hub: HubView, dag_id: str) -> Filter:
-    """The transfers of one DAG: of its route, or all when the DAG has no route."""
-    catalog = hub.catalog
-    for pull in catalog.pull_routes:
-        if dag_id == f"pull_{pull.dataset}":
-            return Filter(
-                system=pull.system, dataset=pull.dataset, direction="pull", is_history=True
-            )
-    for push in catalog.push_routes:
-        if dag_id == f"push_{push.name}":
-            return Filter(
-                system=push.target, dataset=push.dataset, direction="push", is_history=True
-            )
-    return Filter(system=HUB, is_history=True) if dag_id == "cases" else Filter()
 
 
 def routes(catalog: Catalog) -> list[queries.Route]:
@@ -136,20 +61,7 @@ def home(hub: HubView, language: Language) -> Page:
         for row in last
         if row["state"] in TROUBLE or row["balance"] in {"unbalanced", "declared_off"}
     ]
-    systems = [
-        {
-            "name": name,
-            "label": labels.system_label(catalog, name, language),
-            "department": system.department.name,
-            "protocol": system.protocol,
-            "pull": _last(last, name, "pull"),
-            "push": _last(last, name, "push"),
-            "quarantined": sum(n for (owner, _), n in refused.items() if owner == name),
-            "waiting": sum(r["rows"] for r in waiting if r["target"] == name),
-            "trouble": sum(row["system"] == name for row in trouble),
-        }
-        for name, system in sorted(catalog.systems.items())
-    ]
+    systems = _departments(catalog, language, last, trouble, refused, waiting)
     numbers = [
         ("n_transfers", day["transfers"], "transfers", {"view": "all"}),
         ("n_stored", day["stored"], "datasets", {}),
@@ -163,6 +75,31 @@ def home(hub: HubView, language: Language) -> Page:
         "trouble": trouble,
         "systems": systems,
     }
+
+
+def _departments(
+    catalog: Catalog,
+    language: Language,
+    last: list[dict[str, Any]],
+    trouble: list[dict[str, Any]],
+    refused: dict[tuple[str, str], int],
+    waiting: list[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """One line per department: its last transfers and what waits for a person or a push."""
+    return [
+        {
+            "name": name,
+            "label": labels.system_label(catalog, name, language),
+            "department": system.department.name,
+            "protocol": system.protocol,
+            "pull": _last(last, name, "pull"),
+            "push": _last(last, name, "push"),
+            "quarantined": sum(n for (owner, _), n in refused.items() if owner == name),
+            "waiting": sum(r["rows"] for r in waiting if r["target"] == name),
+            "trouble": sum(row["system"] == name for row in trouble),
+        }
+        for name, system in sorted(catalog.systems.items())
+    ]
 
 
 def _last(rows: list[dict[str, Any]], system: str, direction: str) -> dict[str, Any] | None:
