@@ -13,8 +13,9 @@ from connectors.caller import Unreadable
 from connectors.clock import Clock, SystemClock
 from connectors.connector import Connector
 from connectors.declared import check_declared
-from connectors.protocols.wsdl import check_pinned
+from connectors.protocols.pinned import check_pinned
 from tongban.kernel.connections import Connection
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.systems import System
 
 __all__ = ["Clock", "Connector", "SystemClock", "check_declared", "check_wsdl", "open_connector"]
@@ -27,6 +28,7 @@ def open_connector(
     *,
     clock: Clock | None = None,
     on_unreadable: Unreadable | None = None,
+    ledger: Ledger | None = None,
 ) -> Connector:
     """Make a connector; no socket is opened before its first call.
 
@@ -35,6 +37,8 @@ def open_connector(
         connection: Its address and our identity there.
         root: Project folder that holds connectors/wsdl/.
         clock: Time source; the machine's by default.
+        ledger: Where all workers keep what the system's budget allows them together; without one
+            the budget holds for this process alone.
         on_unreadable: Gets system and dataset, and the body, of a page that could not be read.
 
     Raises:
@@ -43,7 +47,7 @@ def open_connector(
     """
     check_declared(system)
     check_wsdl(system, root)
-    return Connector(system, connection, root, clock or SystemClock(), on_unreadable)
+    return Connector(system, connection, root, clock or SystemClock(), on_unreadable, ledger)
 
 
 def check_wsdl(system: System, root: Path) -> None:

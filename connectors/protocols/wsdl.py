@@ -7,15 +7,14 @@ hardened parser. The service's address comes from the connection, not from the W
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from lxml import etree
 
+from connectors.protocols.pinned import Library, check_pinned
 from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
 from tongban.kernel.interfaces import Soap
 from tongban.kernel.yamlfile import suggestion
@@ -24,30 +23,6 @@ ENVELOPES = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
 }
-
-
-def check_pinned(folder: Path, soap: Soap, system: str) -> None:
-    """Compare a WSDL, and all that it imports, with the pinned digests.
-
-    Raises:
-        InterfaceChanged: One differs or is missing; no call may be made.
-    """
-    for name, expected in {soap.wsdl: soap.sha256, **soap.imports}.items():
-        try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError:
-            raise InterfaceChanged(
-                f"{system}: connectors/wsdl/{name} cannot be read; restore the pinned file",
-                system=system,
-            ) from None
-        if found != expected:
-            raise InterfaceChanged(
-                f"{system}: connectors/wsdl/{name} has the digest {found[:12]}…, the system's YAML "
-                f"pins {expected[:12]}…; no call was made, compare the interface and pin anew",
-                system=system,
-                expected=expected,
-                found=found,
-            )
 
 
 class Description:
@@ -76,16 +51,13 @@ class Description:
         import zeep.exceptions
 
         check_pinned(self._folder, self._soap, self._system)
+        library = Library(self._folder, self._soap)
+        # Addresses of imports reach our transport, which knows pinned files only.
         settings = zeep.Settings(
-            strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
+            strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=False
         )
-        transport = _disk_only(self._folder, {self._soap.wsdl, *self._soap.imports})
         try:
-            client = zeep.Client(
-                (self._folder / self._soap.wsdl).resolve().as_uri(),
-                settings=settings,
-                transport=transport,
-            )
+            client = zeep.Client(library.start, settings=settings, transport=_disk_only(library))
             service = client.bind(self._soap.service, self._soap.port)
         except InterfaceChanged:
             raise
@@ -152,11 +124,9 @@ def _place(exc: Exception) -> str:
     return f"{kind} at {'.'.join(str(p) for p in path)}" if path else kind
 
 
-def _disk_only(folder: Path, pinned: set[str]) -> Any:
+def _disk_only(library: Library) -> Any:
     """Give a zeep transport that reads pinned files and nothing else."""
     from zeep.transports import Transport
-
-    allowed = {(folder / name).resolve() for name in pinned}
 
     class DiskOnly(Transport):  # type: ignore[misc] # zeep is untyped
         def __init__(self) -> None:
@@ -168,13 +138,6 @@ def _disk_only(folder: Path, pinned: set[str]) -> Any:
             Raises:
                 InterfaceChanged: The file is not pinned, or is no file at all.
             """
-            path = Path(unquote(url.removeprefix("file://"))).resolve()
-            if "://" in url.removeprefix("file://") or path not in allowed:
-                raise InterfaceChanged(
-                    f"connectors/wsdl/: a WSDL imports {url.rpartition('/')[2]!r}, which is not "
-                    "pinned; nothing is fetched, put the file there and name it in `imports`",
-                    url=url,
-                )
-            return path.read_bytes()
+            return library.read(url)
 
     return DiskOnly()

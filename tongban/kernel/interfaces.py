@@ -156,6 +156,7 @@ class Soap(Strict):
         wsdl: File below connectors/wsdl/.
         sha256: Lower hex digest of that file; another digest stops every call.
         imports: Files that it imports, below the same folder, with their digests.
+        locations: What the WSDL calls an import → name of the pinned file, where they differ.
         version: SOAP version of the envelope.
         service: Service of the WSDL, when it has several.
         port: Port of that service, when it has several.
@@ -164,6 +165,7 @@ class Soap(Strict):
     wsdl: str
     sha256: Digest
     imports: dict[str, Digest] = Field(default_factory=dict)
+    locations: dict[str, str] = Field(default_factory=dict)
     version: Literal["1.1", "1.2"] = "1.1"
     service: str | None = None
     port: str | None = None
