@@ -63,7 +63,7 @@ def settings() -> Iterator[Settings]:
         root=root,
         home=place / "home",
         database_url=None,
-        landing_url=(place / "home/landing").as_uri(),
+        landing_url=f"file://{place}/home/landing",
         port_base=free_base(),
     )
     yield made

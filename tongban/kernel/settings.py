@@ -64,13 +64,14 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from TONGBAN_ROOT, _HOME, _DATABASE_URL, _LANDING_URL and _PORT_BASE."""
     env = os.environ if environ is None else environ
-    root = Path(env.get("TONGBAN_ROOT") or _default_root())
-    home = Path(env.get("TONGBAN_HOME") or root / ".tongban")
+    root = Path(env.get("TONGBAN_ROOT") or _default_root()).absolute()
+    home = Path(env.get("TONGBAN_HOME") or root / ".tongban").absolute()
     return Settings(
         root=root,
         home=home,
         database_url=env.get("TONGBAN_DATABASE_URL") or None,
-        landing_url=env.get("TONGBAN_LANDING_URL") or (home / "landing").as_uri(),
+        # Not as_uri(): fsspec takes what follows the scheme as it is, %20 for a blank included.
+        landing_url=env.get("TONGBAN_LANDING_URL") or f"file://{home / 'landing'}",
         port_base=int(env.get("TONGBAN_PORT_BASE") or DEFAULT_PORT_BASE),
     )
 
