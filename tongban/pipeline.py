@@ -58,7 +58,9 @@ __all__ = [
 PARENT_PATIENCE_S = 20.0  # a case's acceptance row is on its way while its process rows wait
 
 
-def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
+def pull(
+    hub: Hub, dataset: str, *, window: Window | None = None, run_id: str | None = None
+) -> Landed:
     """Land every page of the next window (or of a given one) of a dataset.
 
     An interrupted pull of the same dataset is continued after its last landed page. Datasets that
@@ -74,7 +76,7 @@ def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
     )
     started = time.monotonic()
     try:
-        landing_id, asked = _open_window(hub, route, window)
+        landing_id, asked = _open_window(hub, route, window, run_id)
         landing = hub.landing.landing(route.system, route.dataset, str(landing_id))
         try:
             manifest = fetch_window(connector, landing, asked)
@@ -98,6 +100,7 @@ def pull(hub: Hub, dataset: str, *, window: Window | None = None) -> Landed:
             contract_version=hub.catalog.contract(child).version,
             parent_id=landing_id,
             transfer_id=child_id,
+            run_id=run_id,
         )
         transfers.landed(hub.engine, child_id, **{**facts, "declared_rows": None})
     work_ms = int((time.monotonic() - started) * 1000)
@@ -151,7 +154,9 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
     return _loaded(hub, transfer_id)
 
 
-def push(hub: Hub, target: str, dataset: str, *, limit: int | None = None) -> Pushed:
+def push(
+    hub: Hub, target: str, dataset: str, *, limit: int | None = None, run_id: str | None = None
+) -> Pushed:
     """Send what waits in the outbox for one target and dataset, and record each receipt.
 
     Raises:
@@ -170,6 +175,7 @@ def push(hub: Hub, target: str, dataset: str, *, limit: int | None = None) -> Pu
             limit=limit,
             patience_s=PARENT_PATIENCE_S,
             evidence=append_receipts,
+            run_id=run_id,
         )
     finally:
         connector.close()
@@ -210,7 +216,9 @@ def ingest(hub: Hub, dataset: str, frame: pl.DataFrame) -> Loaded:
     return _loaded(hub, transfer_id)
 
 
-def _open_window(hub: Hub, route: PullRoute, window: Window | None) -> tuple[UUID, Window]:
+def _open_window(
+    hub: Hub, route: PullRoute, window: Window | None, run_id: str | None
+) -> tuple[UUID, Window]:
     """The interrupted pull to go on with, or a new transfer of the next window."""
     if window is None:
         interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset)
@@ -229,6 +237,7 @@ def _open_window(hub: Hub, route: PullRoute, window: Window | None) -> tuple[UUI
         route.dataset,
         window=window,
         contract_version=hub.catalog.contract(route.dataset).version,
+        run_id=run_id,
     )
     return landing_id, window
 

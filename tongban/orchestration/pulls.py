@@ -80,12 +80,14 @@ def _pull_task(root: Path, route: PullRoute) -> Any:
         definition: Document,  # noqa: ARG001 - read by Airflow's version history only
         *,
         params: Document,
+        run_id: str,
     ) -> Document:
         """Land every page of the window; `definition` only marks the DAG's version."""
         from tongban import pipeline
 
         with hub_of(root) as hub:
-            return landed_reference(pipeline.pull(hub, dataset, window=window_of(params)))
+            window = window_of(params)
+            return landed_reference(pipeline.pull(hub, dataset, window=window, run_id=run_id))
 
     return pull
 

@@ -72,12 +72,14 @@ def _push_task(root: Path, route: PushRoute) -> Any:
         definition: Document,  # noqa: ARG001 - read by Airflow's version history only
         *,
         params: Document,
+        run_id: str,
     ) -> Document:
         """Send what is due; `definition` only marks the DAG's version."""
         from tongban import pipeline
 
         with hub_of(root) as hub:
-            sent = pipeline.push(hub, target, dataset, limit=params.get("limit"))
+            most = params.get("limit")
+            sent = pipeline.push(hub, target, dataset, limit=most, run_id=run_id)
         return pushed_counts(target, dataset, sent)
 
     return push
