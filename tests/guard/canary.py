@@ -1,8 +1,9 @@
 """A city in which two people carry names that nobody else has, and a search for their traces.
 
 Every resident ID and telephone number of the city is a canary; names need planting, since common
-ones also stand in places that are public. `Traces` collects whatever a run leaves behind, and
-`found` looks for plain values in it, in every spelling that a leak might take.
+ones also stand in places that are public. `Traces` collects whatever a run leaves behind and looks
+for plain values in it: `numbers` for everybody's, `spelled` for the planted people's in every
+spelling that a leak might take.
 """
 
 from __future__ import annotations
@@ -145,18 +146,23 @@ class Traces:
                 text = data.decode("latin-1") + "\n" + data.hex()
                 self.add(f"file {path.relative_to(folder)}", text)
 
-    def found(self, values: set[str]) -> set[tuple[str, str]]:
-        """Give (place, spelling's kind) wherever one of the values stands in plain."""
-        hits: set[tuple[str, str]] = set()
-        for place, text in self.places.items():
-            seen = {*RESIDENT_ID.findall(text), *PHONE.findall(text)}
-            if seen & values:
-                hits.add((place, "number"))
-            for value in values:
-                if value.isascii():
-                    continue
-                hits |= {(place, kind) for kind, form in spellings(value) if form in text}
-        return hits
+    def numbers(self, values: set[str]) -> set[str]:
+        """Give places in which one of many resident IDs or telephone numbers stands."""
+        return {
+            place
+            for place, text in self.places.items()
+            if values & {*RESIDENT_ID.findall(text), *PHONE.findall(text)}
+        }
+
+    def spelled(self, values: set[str]) -> set[tuple[str, str]]:
+        """Give (place, spelling) wherever one of a few values stands in any spelling."""
+        forms = [pair for value in sorted(values) for pair in spellings(value)]
+        return {
+            (place, kind)
+            for place, text in self.places.items()
+            for kind, form in forms
+            if form in text
+        }
 
 
 def spellings(value: str) -> Iterator[tuple[str, str]]:

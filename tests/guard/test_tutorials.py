@@ -12,8 +12,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.conftest import execute
 from tests.connectors.serving import Asked, Reply, serving
 from tests.guard.repository import ROOT
 from tongban.kernel.settings import load_settings
@@ -22,8 +24,11 @@ from tongban.pipeline import open_hub, transfer
 from tongban.subjects import find_subject
 
 TUTORIAL = ROOT / "docs/tutorial/first-transfer.md"
+POSTGRES = ROOT / "docs/how-to/run-on-your-postgresql.md"
+QUARANTINE = ROOT / "docs/how-to/read-the-quarantine.md"
 HOW_TO = ROOT / "docs/how-to/add-a-department.md"
 BASH = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^`([\w/]+\.yaml)`\n\n```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ANSWER = re.compile(r'^(\{"code": .*?\]\}\})$', re.MULTILINE | re.DOTALL)
 
@@ -117,3 +122,47 @@ def test_the_new_department_can_be_pulled_and_its_people_are_found(
     assert ["fund_account"] == [item.dataset for item in answer.known]
     assert "key-of-the-fund" == asked[0].headers["x-api-key"]
     assert {"from", "to", "page", "size"} == set(asked[0].query)
+
+
+@pytest.mark.postgres
+def test_a_server_of_ones_own_needs_no_more_than_the_how_to_says(
+    postgres_server: str, tmp_path: Path
+):
+    """The printed statements are enough, and the role owns the schemas that the page names."""
+    (statements,) = SQL.findall(POSTGRES.read_text(encoding="utf-8"))
+    made = re.sub(r"\bhub\b", "own_hub", statements).replace("tongban", "own_tongban")
+    for statement in filter(str.strip, re.sub(r"--.*", "", made).split(";")):
+        execute(postgres_server, statement)
+    place = postgres_server.partition("@")[2].partition("/")[0]
+    settings = replace(
+        load_settings({"TONGBAN_ROOT": str(ROOT), "TONGBAN_HOME": str(tmp_path)}),
+        database_url=f"postgresql://own_hub:secret@{place}/own_tongban",
+    )
+    try:
+        with open_hub(settings) as hub, hub.engine.connect() as connection:
+            sql = "SELECT nspname FROM pg_namespace WHERE nspowner = 'own_hub'::regrole"
+            schemas = set(connection.exec_driver_sql(sql).scalars())
+    finally:
+        for name in ("own_tongban", "own_tongban_airflow"):
+            execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(postgres_server, "DROP ROLE own_hub")
+
+    assert {"hub", "data", "cases"} <= schemas
+    assert set() == {name for name in schemas if f"`{name}`" not in POSTGRES.read_text("utf-8")}
+
+
+@pytest.mark.postgres
+def test_the_printed_question_about_the_quarantine_is_understood(database_url: str):
+    """Findings are counted by rule and field."""
+    (statement,) = SQL.findall(QUARANTINE.read_text(encoding="utf-8"))
+    finding = '[{"rule": "name.required", "field": "name"}]'
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO hub.quarantine (system, dataset, transfer_id, key_index, has_key,"
+            " row_digest, row_sealed, findings) SELECT 'tax', 'taxpayer', gen_random_uuid(),"
+            " gen_random_uuid(), true, 'd', 's', %s::jsonb FROM generate_series(1, 3)",
+            [finding],
+        )
+        rows = connection.execute(statement.encode()).fetchall()
+
+    assert [("taxpayer", "name.required", "name", 3)] == rows

@@ -14,7 +14,17 @@ from tongban.kernel.settings import load_settings
 
 app = typer.Typer()
 
-CODE = ("tongban", "connectors", "sandbox", "dags", "plugins", "benchmarks", "tests", "docker")
+CODE = (
+    "tongban",
+    "connectors",
+    "sandbox",
+    "dags",
+    "plugins",
+    "benchmarks",
+    "tests",
+    "docker",
+    "docs",
+)
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
