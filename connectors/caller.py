@@ -38,6 +38,7 @@ from tongban.kernel.errors import (
     SystemUnavailable,
 )
 from tongban.kernel.interfaces import Call, Interface
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.systems import System
 
 Unreadable = Callable[[str, bytes], None]
@@ -81,12 +82,13 @@ class Caller:
         root: Path,
         clock: Clock,
         on_unreadable: Unreadable | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.system = system
         self.connection = connection
         self.clock = clock
         self._on_unreadable = on_unreadable
-        keeper = keeper_for(system.system, connection.base_url, system.budget, clock)
+        keeper = keeper_for(system.system, connection.base_url, system.budget, clock, ledger)
         self.transport = Transport(system.system, connection, keeper, clock)
         self._rest = RestProtocol(system.system, connection.base_url)
         self._soap = SoapProtocol(system.system, connection.base_url, root / "connectors" / "wsdl")

@@ -6,7 +6,7 @@ process, long after. No page is changed: what is landed is what the department s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from connectors.caller import Caller, Unreadable, outside_budget, undeclared
 from connectors.clock import Clock
 from connectors.delivery import Delivery
 from connectors.documents import Document
+from connectors.drafts import Answer, Draft
 from connectors.fields import open_column, read_key
 from connectors.paging import first_place, settled, walk
 from connectors.positions import Position, pieces_of, read_position, window_key, write_position
@@ -27,6 +28,7 @@ from connectors.templates import format_moment
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import UnexpectedlyEmpty
 from tongban.kernel.interfaces import Call
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.records import Decoded, OutgoingRecord, Page, Receipt, RecordShape, Window
 from tongban.kernel.systems import PulledDataset, System
 
@@ -41,10 +43,11 @@ class Connector:
         root: Path,
         clock: Clock,
         on_unreadable: Unreadable | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.system = system
         self._connection = connection
-        self._caller = Caller(system, connection, root, clock, on_unreadable)
+        self._caller = Caller(system, connection, root, clock, on_unreadable, ledger)
 
     def _pulled(self, dataset: str) -> tuple[PulledDataset, Call]:
         if dataset not in self.system.datasets:
@@ -105,20 +108,29 @@ class Connector:
         bounds = self._bounds(dataset, window)
         where = f"{self.system.system}: {dataset}"
         skip = frozenset(pulled.encrypted.fields if pulled.encrypted else ())
+        keeper = self._caller.transport.keeper
 
         def ask(place: Place) -> Reply:
-            values = {**_NOWHERE, **bounds, "size": pulled.paging.size, **place.values}
-            outcome = self._caller.call(call, values, where, url=place.url)
-            return Reply(
-                where=where,
-                body=outcome.answer.body,
-                headers=outcome.answer.headers,
-                url=outcome.url,
-                document=outcome.document,
-                records=pulled.records,
-                total_path=pulled.total,
-                skip=skip,
-            )
+            size = pulled.paging.size
+            values = {**_NOWHERE, **bounds, "size": size, **place.values}
+            keeper.reserve_rows(size, where)
+            came = 0
+            try:
+                outcome = self._caller.call(call, values, where, url=place.url)
+                reply = Reply(
+                    where=where,
+                    body=outcome.answer.body,
+                    headers=outcome.answer.headers,
+                    url=outcome.url,
+                    document=outcome.document,
+                    records=pulled.records,
+                    total_path=pulled.total,
+                    skip=skip,
+                )
+                came = reply.count
+            finally:
+                keeper.settle_rows(came - size)
+            return reply
 
         return ask
 
@@ -195,6 +207,10 @@ class Connector:
         if dataset not in self.system.accepts:
             raise undeclared(self.system, "accepts", dataset)
         return Delivery(self._caller, dataset, self.system.accepts[dataset])
+
+    def observe(self, observer: Callable[[Draft, Answer], None]) -> None:
+        """Show every request and its answer to `observer`; for `tongban system check`."""
+        self._caller.transport.observer = observer
 
     def close(self) -> None:
         """Close pooled connections; the connector may be used again."""

@@ -19,6 +19,7 @@ from tongban.kernel.settings import Settings, load_settings
 from tongban.protect import KeyRing
 from tongban.pull import LandingStore
 from tongban.store.engine import open_engine
+from tongban.store.ledger import PostgresLedger
 from tongban.store.migrate import migrate
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Hub:
     ) -> Connector:
         """A connector to a system; opens no socket before its first call.
 
+        Its budget is shared with every worker of this database.
+
         Args:
             system: Name of the declared system.
             on_unreadable: Gets place and body of every answer that could not be read.
@@ -51,8 +54,13 @@ class Hub:
 
         declared = self.catalog.system(system)
         connection = self.connections.get(declared.connection)
-        root = self.settings.root
-        return open_connector(declared, connection, root, on_unreadable=on_unreadable)
+        return open_connector(
+            declared,
+            connection,
+            self.settings.root,
+            on_unreadable=on_unreadable,
+            ledger=PostgresLedger(self.engine),
+        )
 
     def close(self) -> None:
         """Give the database connections back."""

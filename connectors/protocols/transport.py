@@ -8,7 +8,7 @@ taken effect. No redirect is followed, no proxy or CA variable of the environmen
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -62,6 +62,7 @@ class Transport:
         self._clock = clock
         self._connection = connection
         self._opened: requests.Session | None = None
+        self.observer: Callable[[Draft, Answer], None] | None = None  # sees, changes nothing
 
     @property
     def budget(self) -> Budget:
@@ -103,10 +104,12 @@ class Transport:
             except RetryLater:
                 self.keeper.failed()
                 raise
-        if answer.status < 500:  # noqa: PLR2004 - HTTP
-            self.keeper.succeeded()
-        else:
-            self.keeper.failed()
+            if answer.status < 500:  # noqa: PLR2004 - HTTP
+                self.keeper.succeeded()
+            else:
+                self.keeper.failed()
+        if self.observer is not None:
+            self.observer(draft, answer)
         return answer
 
     def _once(self, draft: Draft, deadline: float, seconds: float) -> Answer:

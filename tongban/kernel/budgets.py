@@ -38,10 +38,12 @@ class Budget(Strict):
 
     Attributes:
         hours: Spans in which calls are allowed; none declared means always.
-        stop_before_s: No call starts in the last seconds of a span.
+        stop_before_s: No call starts in the last seconds of a span, and none lasts into them.
         requests_per_second: Highest rate; calls are spaced evenly.
-        concurrent: Calls at the same time in one process.
+        concurrent: Calls at the same time, of all workers together.
         rows_per_run: Rows of one `read_pages`; then the run stops with its cursor kept.
+        rows_per_night: Rows from noon to noon, of all datasets and workers together; no page is
+            asked once they are used up.
         connect_timeout_s: To open the connection.
         read_timeout_s: Between two bytes of the answer.
         total_timeout_s: For one whole answer.
@@ -58,6 +60,7 @@ class Budget(Strict):
     requests_per_second: PositiveFloat = 20.0
     concurrent: PositiveInt = 2
     rows_per_run: PositiveInt | None = None
+    rows_per_night: PositiveInt | None = None
     connect_timeout_s: PositiveFloat = 5.0
     read_timeout_s: PositiveFloat = 30.0
     total_timeout_s: PositiveFloat = 120.0
