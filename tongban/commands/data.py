@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from tongban.commands.opening import console, local_hub, print_json
-from tongban.kernel.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from tongban.kernel.records import Window
@@ -26,17 +25,10 @@ def check(*, json_output: Json = False) -> None:
     """Read and cross-check every system, mapping, contract and code table (file:line)."""
     from tongban.kernel.catalog import load_catalog
     from tongban.kernel.settings import load_settings
-    from tongban.rows import compile_dataset
+    from tongban.onboarding.compiling import compile_problems
 
     catalog = load_catalog(load_settings().root)
-    problems = catalog.check()
-    if not problems:
-        for route in catalog.pull_routes:
-            for dataset in route.datasets:
-                try:
-                    compile_dataset(catalog, route.system, dataset)
-                except ConfigInvalid as exc:
-                    problems.append(str(exc))
+    problems = catalog.check() or compile_problems(catalog)
     counts = {
         "systems": len(catalog.systems),
         "contracts": len(catalog.datasets),

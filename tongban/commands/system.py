@@ -1,0 +1,124 @@
+"""Commands for one department system: system check, try — new and fake are beside them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from tongban.commands.opening import console, print_json
+
+if TYPE_CHECKING:
+    from tongban.onboarding.preview import PreviewRow
+
+app = typer.Typer()
+system = typer.Typer(help="One department system: draft, check, try, fake.", no_args_is_help=True)
+app.add_typer(system, name="system")
+
+Name = Annotated[str, typer.Argument(help="Name of the system, as its YAML is called.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Days = Annotated[
+    int | None, typer.Option(min=1, help="Only rows changed in so many days; all when not given.")
+]
+
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+OUTCOMES = {"accepted": "green", "warned": "yellow", "quarantined": "red"}
+
+
+@system.command()
+def check(name: Name, *, days: Days = None, json_output: Json = False) -> None:
+    """Reach a system, authenticate, compare WSDL, clock and charset, decode a row of each dataset.
+
+    Asks for one short page per dataset, inside the budget. Exit code 1 when a point failed.
+    """
+    from tongban.kernel.catalog import load_catalog
+    from tongban.kernel.connections import Connections
+    from tongban.kernel.settings import load_settings
+    from tongban.onboarding.asking import window
+    from tongban.onboarding.checking import Checked, check_system
+
+    settings = load_settings()
+    catalog = load_catalog(settings.root)
+    connections = Connections(settings.connections_dir)
+    checked = Checked(name, list(check_system(catalog, name, connections, window(days))))
+    if json_output:
+        steps = [asdict(step) for step in checked.steps]
+        print_json({"system": name, "is_right": checked.is_right, "steps": steps})
+    else:
+        table = Table("point", "dataset", "state", "found")
+        for step in checked.steps:
+            state = f"[{COLOURS[step.state]}]{step.state}[/]"
+            table.add_row(step.name, step.dataset, state, _plain(step.detail))
+        console.print(table)
+    if not checked.is_right:
+        raise typer.Exit(1)
+
+
+@system.command(name="try")
+def try_rows(
+    name: Name,
+    dataset: Annotated[str, typer.Argument(help="Dataset that the system's YAML declares.")],
+    *,
+    rows: Annotated[int, typer.Option(min=1, max=100, help="Rows to show.")] = 5,
+    days: Days = None,
+    json_output: Json = False,
+) -> None:
+    """Show some rows, masked, from source through mapping and contract; nothing is stored.
+
+    Exit code 1 when no row came or the contract accepts none of them.
+    """
+    from tongban.kernel.catalog import load_catalog
+    from tongban.kernel.connections import Connections
+    from tongban.kernel.settings import load_settings
+    from tongban.onboarding.asking import window
+    from tongban.onboarding.preview import preview
+
+    settings = load_settings()
+    catalog = load_catalog(settings.root)
+    connection = Connections(settings.connections_dir).get(catalog.system(name).connection)
+    found = preview(catalog, name, dataset, connection, window(days), rows=rows)
+    if json_output:
+        print_json(asdict(found))
+    else:
+        for number, row in enumerate(found.rows, 1):
+            console.print(_row_table(number, row, found.labels, found.sources))
+        total = "" if found.declared_total is None else f" of {found.declared_total:,}"
+        console.print(f"{len(found.rows)} rows{total}; nothing was stored")
+        if found.unknown_fields:
+            names = ", ".join(found.unknown_fields)
+            console.print(f"not in the mapping: {names}", style="yellow", markup=False)
+    if not any(row.outcome != "quarantined" for row in found.rows):
+        raise typer.Exit(1)
+
+
+def _row_table(
+    number: int, row: PreviewRow, labels: dict[str, str], sources: dict[str, list[str]]
+) -> Table:
+    """One row as a table: where each field came from, what it became, what is wrong with it."""
+    colour = OUTCOMES[row.outcome]
+    title = f"row {number}: [{colour}]{row.outcome}[/]"
+    table = Table("field", "label", "source", "as it came", "as it is", "findings", title=title)
+    table.title_justify = "left"
+    wrong: dict[str | None, list[str]] = {}
+    for item in row.findings:
+        wrong.setdefault(item["field"], []).append(str(item["rule"]))
+    for field, value in row.target.items():
+        came = [_shown(row.source.get(source)) for source in sources.get(field, [])]
+        names = ", ".join(sources.get(field, []))
+        found = ", ".join(wrong.get(field, []))
+        cells = (field, labels.get(field, ""), names, ", ".join(came), _shown(value), found)
+        table.add_row(*map(_plain, cells))
+    return table
+
+
+def _shown(value: str | None) -> str:
+    return "—" if value is None else value
+
+
+def _plain(text: str) -> str:
+    """Text of others in a table of ours: no markup of theirs is obeyed."""
+    from rich.markup import escape
+
+    return escape(text)

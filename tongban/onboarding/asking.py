@@ -1,0 +1,75 @@
+"""Asking: a connector that reads one short page of a dataset and shows what travelled.
+
+The declared calls are used as they are, inside the declared budget; only the page is shorter. The
+department therefore sees one small request per dataset, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from connectors import Connector, open_connector
+from connectors.drafts import Answer, Draft
+from tongban.kernel.connections import Connection
+from tongban.kernel.records import BEIJING, Page, Window
+from tongban.kernel.systems import PulledDataset, System
+
+
+@dataclass(slots=True)
+class Asked:
+    """One connector with the answers that it got, newest last."""
+
+    connector: Connector
+    answers: list[tuple[Draft, Answer]] = field(default_factory=list, repr=False)
+
+
+@contextmanager
+def asking(system: System, connection: Connection, root: Path, *, rows: int) -> Generator[Asked]:
+    """Open a connector whose pages have at most `rows` rows.
+
+    Raises:
+        ConfigInvalid, InterfaceChanged: As `open_connector`.
+    """
+    with open_connector(short_pages(system, rows), connection, root) as connector:
+        asked = Asked(connector)
+        connector.observe(lambda draft, answer: asked.answers.append((draft, answer)))
+        yield asked
+
+
+def short_pages(system: System, rows: int) -> System:
+    """The same system, asked for fewer rows at a time and tried once only."""
+    budget = system.budget.model_copy(update={"attempts": 1})
+    datasets = {name: _short(item, rows) for name, item in system.datasets.items()}
+    return system.model_copy(update={"datasets": datasets, "budget": budget})
+
+
+def _short(dataset: PulledDataset, rows: int) -> PulledDataset:
+    size = min(rows, dataset.paging.size)
+    if dataset.paging.kind == "none":
+        return dataset
+    return dataset.model_copy(update={"paging": dataset.paging.model_copy(update={"size": size})})
+
+
+def window(days: int | None) -> Window:
+    """The last days, or everything up to now."""
+    now = datetime.now(BEIJING)
+    return Window(None if days is None else now - timedelta(days=days), now)
+
+
+def first_page(connector: Connector, dataset: str, asked: Window) -> Page | None:
+    """The first page of a window; the rest is not asked for.
+
+    Raises:
+        TongbanError: Whatever the call ended with.
+    """
+    pages = connector.read_pages(dataset, asked)
+    try:
+        return next(pages, None)
+    finally:
+        close = getattr(pages, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,182 @@
+"""Checking: one system, from its files to one decoded row of each dataset, step by step.
+
+Each step says what holds, what does not and what to do; a step that cannot be judged is skipped,
+never guessed. The system is asked for one short page per dataset inside its budget, and for its
+WSDL. No field's value is in any result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors import check_declared, check_wsdl
+from tongban.kernel.catalog import Catalog
+from tongban.kernel.connections import Connection, Connections
+from tongban.kernel.errors import AuthenticationRefused, RetryLater, TongbanError
+from tongban.kernel.records import Window
+from tongban.kernel.systems import System
+from tongban.onboarding.answers_seen import charset_step, clock_step
+from tongban.onboarding.asking import Asked, asking, first_page
+from tongban.onboarding.network import handshake, reach
+from tongban.onboarding.served_wsdl import compare_served
+from tongban.onboarding.steps import FAILED, OK, SKIPPED, WARNED, Step
+from tongban.rows import compile_dataset
+
+SAMPLE_ROWS = 2
+CERTIFICATE_WARNING_DAYS = 30
+
+
+@dataclass(slots=True)
+class Checked:
+    """All steps of one system, in the order in which they were taken."""
+
+    system: str
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether no step failed."""
+        return all(step.state != FAILED for step in self.steps)
+
+
+def check_system(
+    catalog: Catalog, name: str, connections: Connections, window: Window
+) -> Iterator[Step]:
+    """Take every step of one system; yields each as soon as it is known.
+
+    Raises:
+        ConfigInvalid: There is no such system, or its YAML cannot be read.
+    """
+    system = catalog.system(name)
+    declared = list(_files(catalog, system))
+    yield from declared
+    connection = _connection(system, connections)
+    if isinstance(connection, Step):
+        yield connection
+        return
+    yield Step("connection", OK, f"{system.connection}: address and identity are there")
+    reached = reach(connection, system.budget)
+    if reached.problem is not None:
+        yield Step("reach", FAILED, f"{reached.address}: {reached.problem}")
+        return
+    yield Step("reach", OK, f"{reached.address} answers in {reached.milliseconds} ms")
+    yield _tls(system, connection)
+    if any(step.state == FAILED for step in declared):
+        yield Step("authenticate", SKIPPED, "correct the files first; nothing was asked")
+        return
+    yield from compare_served(system, connection, catalog.root)
+    yield from _datasets(catalog, system, connection, window)
+
+
+def _files(catalog: Catalog, system: System) -> Iterator[Step]:
+    """Is what is written complete, and is the pinned interface the one it was written for."""
+    yield _attempt("declared", lambda: check_declared(system), "every call can be made")
+    if any(item.soap is not None for item in system.interfaces.values()):
+        root: Path = catalog.root
+        yield _attempt("pinned wsdl", lambda: check_wsdl(system, root), "digests are as pinned")
+    for dataset in system.datasets:
+
+        def compiled(dataset: str = dataset) -> object:
+            return compile_dataset(catalog, system.system, dataset)
+
+        yield _attempt("mapping", compiled, "fits its contract", dataset)
+
+
+def _attempt(name: str, action: Callable[[], object], good: str, dataset: str = "") -> Step:
+    try:
+        action()
+    except TongbanError as exc:
+        return Step(name, FAILED, str(exc), dataset, exc.code)
+    return Step(name, OK, good, dataset)
+
+
+def _connection(system: System, connections: Connections) -> Connection | Step:
+    try:
+        return connections.get(system.connection)
+    except TongbanError as exc:
+        return Step("connection", FAILED, str(exc), code=exc.code)
+
+
+def _tls(system: System, connection: Connection) -> Step:
+    if not connection.base_url.startswith("https:"):
+        return Step("tls", WARNED, "the address is plain http: whoever is between can read it")
+    seen = handshake(connection, system.budget)
+    if seen.problem is not None:
+        return Step("tls", FAILED, seen.problem)
+    if seen.days_left is not None and seen.days_left < CERTIFICATE_WARNING_DAYS:
+        text = f"{seen.version}, but the certificate ends in {seen.days_left} days"
+        return Step("tls", WARNED, text)
+    left = "" if seen.days_left is None else f", certificate good for {seen.days_left} days"
+    return Step("tls", OK, f"{seen.version}{left}")
+
+
+def _datasets(
+    catalog: Catalog, system: System, connection: Connection, window: Window
+) -> Iterator[Step]:
+    """Ask one short page per dataset, then judge identity, clock and charset by the answers."""
+    main = [name for name, item in system.datasets.items() if item.shares_pages_of is None]
+    if not main:
+        yield Step("authenticate", SKIPPED, "nothing is pulled from it, so nothing can be asked")
+        return
+    found: list[Step] = []
+    with asking(system, connection, catalog.root, rows=SAMPLE_ROWS) as asked:
+        for dataset in main:
+            found += _one(catalog, system, asked, dataset, window)
+        yield _authenticated(system, asked, found)
+        yield from found
+        yield clock_step(asked.answers)
+        yield charset_step(system, asked.answers)
+
+
+def _one(
+    catalog: Catalog, system: System, asked: Asked, dataset: str, window: Window
+) -> list[Step]:
+    """One dataset and those inside its pages."""
+    try:
+        page = first_page(asked.connector, dataset, window)
+        if page is None:
+            return [Step("rows", WARNED, "no page came", dataset)]
+        names = [
+            dataset,
+            *(n for n, item in system.datasets.items() if item.shares_pages_of == dataset),
+        ]
+        return [_decoded(catalog, system, asked, name, page.body) for name in names]
+    except TongbanError as exc:
+        hint = "; it may pass, try again" if isinstance(exc, RetryLater) else ""
+        return [Step("rows", FAILED, f"{exc}{hint}", dataset, exc.code)]
+
+
+def _decoded(catalog: Catalog, system: System, asked: Asked, dataset: str, body: bytes) -> Step:
+    """Does one row decode, and does it bring every field that the mapping names."""
+    shape = catalog.mapping(system.system, dataset).shape
+    decoded = asked.connector.decode(dataset, body, shape)
+    rows = decoded.frame.height
+    if rows == 0:
+        return Step("rows", WARNED, "no row in this window, so nothing was proved", dataset)
+    silent = [c for c in decoded.frame.columns if decoded.frame[c].null_count() == rows]
+    notes = []
+    if silent:
+        notes.append(f"without a value in {rows} rows: {', '.join(silent)}")
+    if decoded.unknown_fields:
+        notes.append(f"not in the mapping: {', '.join(sorted(decoded.unknown_fields))}")
+    state = WARNED if decoded.unknown_fields or len(silent) == len(shape.fields) else OK
+    text = "; ".join([f"{rows} rows decode into {len(shape.fields)} fields", *notes])
+    return Step("rows", state, text, dataset)
+
+
+def _authenticated(system: System, asked: Asked, found: list[Step]) -> Step:
+    """What the datasets' answers say about our identity."""
+    kinds = sorted(
+        {auth.kind for item in system.interfaces.values() for auth in item.auth} - {"none"}
+    )
+    how = ", ".join(kinds) or "no identity"
+    refused = [step for step in found if step.code == AuthenticationRefused.code]
+    if refused:
+        return Step("authenticate", FAILED, f"{how}: {refused[0].detail}", code=refused[0].code)
+    if any(step.state != FAILED for step in found):
+        text = f"{how} accepted" if kinds else "the system asks for no identity"
+        return Step("authenticate", OK if kinds else WARNED, text)
+    state = "nothing was answered" if not asked.answers else "no call ended well"
+    return Step("authenticate", SKIPPED, f"{how}: {state}, so nobody can tell")
