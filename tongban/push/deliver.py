@@ -156,7 +156,8 @@ def deliver(
 def _side_by_side(run: _Run) -> PushCounts:
     """Go on with two workers until nothing is due: one sends while the other is in the database.
 
-    Only one sends at a time, so the target is asked no more than by one worker.
+    Only one reads rows and sends at a time, so the target is asked no more than by one worker,
+    and two busy threads do not hand the interpreter to and fro for every packet of rows.
     """
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="push") as pool:
         workers = [pool.submit(_work, run) for _ in range(WORKERS)]
@@ -186,8 +187,8 @@ def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
             return None
         if found.rows == 0:
             return PushCounts(superseded=found.superseded)
-        going = prepare(run.channel, conn)
         with run.line:
+            going = prepare(run.channel, conn)
             _send_all(run.channel, going)
         counts = _counted(going.answers) + PushCounts(superseded=found.superseded)
         _record(run, conn, going, counts)
