@@ -7,11 +7,14 @@ department's own explanation never enters our messages, since it may quote a val
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerIsWebPage
 from connectors.protocols.jsondoc import parse_json
+from connectors.protocols.lines import LinesDocument, TableDocument
 from connectors.protocols.xmldoc import looks_like_html, parse_xml
 from tongban.kernel.errors import (
     AnswerUnreadable,
@@ -33,9 +36,25 @@ _AUTHENTICATION = frozenset({401, 403, 407})
 
 
 def open_layers(
-    root: Document, interface: Interface, where: str, *, status: int, writes: bool
+    root: Document,
+    interface: Interface,
+    where: str,
+    *,
+    status: int,
+    writes: bool,
+    parse_inner: Callable[[bytes, str], Document] = parse_xml,
+    is_fresh: bool = False,
 ) -> Document | None:
     """Check every layer.
+
+    Args:
+        root: The answer.
+        interface: Its layers.
+        where: System and dataset, for messages.
+        status: HTTP status.
+        writes: Whether the request changes something there.
+        parse_inner: Reads XML that travels as text.
+        is_fresh: It has just come, so that everything is checked.
 
     Returns:
         The document that record paths are relative to, or None for a declared "no rows".
@@ -44,9 +63,15 @@ def open_layers(
         TongbanError: What the code of the layer that failed means.
     """
     document = root
+    if isinstance(root, LinesDocument | TableDocument):
+        checked = next((layer.check for layer in interface.success if layer.check), None)
+        envelope = root.envelope(checked) if checked else None
+        if envelope is None:
+            return root
+        document = envelope
     for layer in interface.success:
         if layer.open is not None:
-            document = _opened(document, layer, where)
+            document = _opened(document, layer, where, parse_inner, is_fresh=is_fresh)
         if layer.check is None:
             continue
         code = document.text(layer.check)
@@ -64,7 +89,14 @@ def open_layers(
     return document
 
 
-def _opened(document: Document, layer: Layer, where: str) -> Document:
+def _opened(
+    document: Document,
+    layer: Layer,
+    where: str,
+    parse_inner: Callable[[bytes, str], Document],
+    *,
+    is_fresh: bool,
+) -> Document:
     path = layer.open or ""
     if layer.read_as == "document":
         found = document.part(path)
@@ -76,8 +108,13 @@ def _opened(document: Document, layer: Layer, where: str) -> Document:
         raise AnswerUnreadable(
             f"{where}: the answer's {path} is empty, expected {layer.read_as} text", path=path
         )
-    parse = parse_json if layer.read_as == "json" else parse_xml
-    return parse(text.strip().encode(), f"{where}, inside {path}")
+    place = f"{where}, inside {path}"
+    if layer.read_as == "xml":
+        return parse_inner(text.strip().encode(), place)
+    found = parse_json(text.strip().encode(), place)
+    if is_fresh:
+        found.check_names()
+    return found
 
 
 def refusal(
@@ -168,6 +205,13 @@ def check_rest(answer: Answer, draft: Draft, where: str) -> None:
 
 
 def _retry_after(answer: Answer) -> dict[str, object]:
-    """Read Retry-After in seconds; a date is not worth a clock comparison with a stranger."""
-    text = answer.headers.get("retry-after", "")
-    return {"retry_after_s": float(text)} if text.isdigit() else {}
+    """Read Retry-After in seconds; a date is compared with the server's own clock, not ours."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:  # noqa: PLR2004 - some 30 years
+        return {"retry_after_s": float(text)}
+    try:
+        until = parsedate_to_datetime(text)
+        asked = parsedate_to_datetime(answer.headers.get("date", ""))
+        return {"retry_after_s": max(0.0, (until - asked).total_seconds())}
+    except (ValueError, TypeError):
+        return {}

@@ -16,14 +16,15 @@ from connectors.answers import open_layers
 from connectors.caller import Caller, Unreadable, outside_budget, undeclared
 from connectors.clock import Clock
 from connectors.delivery import Delivery
-from connectors.documents import Document
 from connectors.drafts import Answer, Draft
 from connectors.fields import open_column, read_key
-from connectors.paging import first_place, settled, walk
-from connectors.positions import Position, pieces_of, read_position, window_key, write_position
+from connectors.positions import Position, read_position, window_key, write_position
 from connectors.protocols.rest import parse_body
-from connectors.protocols.soap import read_envelope
+from connectors.protocols.schema import schemas_of
+from connectors.protocols.soap_page import PageReader
+from connectors.reading import read_steps
 from connectors.replies import Ask, Place, Reply, Step
+from connectors.spans import Spans
 from connectors.templates import format_moment
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import UnexpectedlyEmpty
@@ -47,6 +48,7 @@ class Connector:
     ) -> None:
         self.system = system
         self._connection = connection
+        self._wsdl = root / "connectors" / "wsdl"
         self._caller = Caller(system, connection, root, clock, on_unreadable, ledger)
 
     def _pulled(self, dataset: str) -> tuple[PulledDataset, Call]:
@@ -80,22 +82,19 @@ class Connector:
         pulled, call = self._pulled(dataset)
         where = f"{self.system.system}: {dataset}"
         key = window_key(dataset, window)
-        pieces = pieces_of(window, self.system.window_rule(dataset).max_days)
-        position = read_position(after, key) if after else first_place(pulled.paging, 0, 1)
+        spans = Spans(window, self.system.window_rule(dataset), where)
+        start = read_position(after, key) if after else None
         limit = self.system.budget.rows_per_run
         rows = 0
-        for piece in range(position.piece, len(pieces)):
-            ask = self._asker(dataset, pulled, call, pieces[piece])
-            for step in settled(walk(pulled.paging, ask, position)):
-                following = step.then
-                if following is None and piece + 1 < len(pieces):
-                    following = first_place(pulled.paging, piece + 1, step.here.number + 1)
-                rows += step.reply.count
-                yield _page(step, following, key)
-                if following is not None:
-                    position = following
-                    if limit is not None and rows >= limit:
-                        raise outside_budget(where, rows, limit)
+
+        def ask_for(part: Window) -> Ask:
+            return self._asker(dataset, pulled, call, part)
+
+        for step, following in read_steps(pulled.paging, ask_for, spans, start):
+            rows += step.reply.count
+            yield _page(step, following, key)
+            if following is not None and limit is not None and rows >= limit:
+                raise outside_budget(where, rows, limit)
         if not rows and pulled.never_zero and window.since is None and after is None:
             raise UnexpectedlyEmpty(
                 f"{where} gave no row at all, which never happens; nothing is stored, ask the "
@@ -127,6 +126,7 @@ class Connector:
                     total_path=pulled.total,
                     skip=skip,
                 )
+                reply.check_count(pulled.count)
                 came = reply.count
             finally:
                 keeper.settle_rows(came - size)
@@ -156,17 +156,18 @@ class Connector:
         where = f"{self.system.system}: {dataset}"
         if not body.strip() and "empty" in interface.statuses.values():
             return _no_rows(shape)  # a status such as 204 said so
-        root: Document = (
-            read_envelope(body, interface, where, 200, writes=False)
-            if interface.soap is not None
-            else parse_body(body, interface, where)
-        )
-        document = open_layers(root, interface, where, status=200, writes=False)
-        if document is None:
-            return _no_rows(shape)
         whole = self.system.datasets[dataset].shares_pages_of is None
-        decoded = document.columns(pulled.records, shape, whole=whole)
-        return self._decrypted(pulled, decoded)
+        if interface.soap is not None:
+            spoken = schemas_of(self._wsdl, interface.soap).operation(
+                call.operation or "", interface.soap
+            )
+            reader = PageReader(interface, where, pulled.records, spoken)
+            found = reader.decode(body, shape, whole=whole)
+        else:
+            root = parse_body(body, interface, where)
+            document = open_layers(root, interface, where, status=200, writes=False)
+            found = document.columns(pulled.records, shape, whole=whole) if document else None
+        return _no_rows(shape) if found is None else self._decrypted(pulled, found)
 
     def _decrypted(self, pulled: PulledDataset, decoded: Decoded) -> Decoded:
         spec = pulled.encrypted
@@ -223,7 +224,7 @@ class Connector:
         self.close()
 
 
-_NOWHERE: dict[str, Any] = {"page": None, "row": None, "cursor": None}
+_NOWHERE: dict[str, Any] = {"page": None, "row": None, "cursor": None, "after": None}
 
 
 def _no_rows(shape: RecordShape) -> Decoded:
@@ -231,10 +232,11 @@ def _no_rows(shape: RecordShape) -> Decoded:
 
 
 def _page(step: Step, following: Position | None, key: str) -> Page:
+    total, before = step.reply.total, step.here.before
     return Page(
         number=step.here.number,
         body=step.reply.body,
         cursor=write_position(step.here, key),
         next_cursor=write_position(following, key) if following else None,
-        declared_total=step.reply.total,
+        declared_total=None if total is None or before is None else before + total,
     )

@@ -1,6 +1,6 @@
 """SOAP 1.1 and 1.2: envelopes out, envelopes and faults in.
 
-Document and rpc style with literal use. The request is built from the pinned WSDL; the answer is
+Document and rpc style, literal and encoded. The request is built from the pinned WSDL; the answer is
 parsed by our own hardened reader in the declared charset, and the first element of its Body is
 the document that success layers and record paths are relative to.
 """
@@ -16,17 +16,24 @@ from lxml import etree
 from connectors.answers import broken_server, check_rest, refusal
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
+from connectors.errors import AnswerNoEnvelope
+from connectors.protocols.attachments import is_package, put_references, unpack
+from connectors.protocols.bulk import has_controls
+from connectors.protocols.multiref import resolve_references
+from connectors.protocols.schema import Shape
 from connectors.protocols.wsdl import ENVELOPES, Description
 from connectors.protocols.xmldoc import (
     Element,
     XmlDocument,
+    decoded,
     local,
     looks_like_html,
+    parse_page,
     parse_xml,
     to_utf8,
 )
 from connectors.templates import fill
-from tongban.kernel.errors import AnswerUnreadable, ConfigInvalid, TongbanError
+from tongban.kernel.errors import ConfigInvalid, TongbanError
 from tongban.kernel.interfaces import Call, Interface, Soap
 
 # WS-Security 1.0, section 12, and its UsernameToken profile: what refused identities are called.
@@ -120,23 +127,56 @@ def read_envelope(
 ) -> XmlDocument:
     """Parse an envelope, whatever its version, and give the first element of its Body.
 
+    MIME packages are opened, references of SOAP encoding are resolved, attachments become
+    references of ours.
+
     Raises:
         TongbanError: It is no envelope, or it carries a fault.
     """
-    root = parse_xml(to_utf8(body, interface.charset, where), where).element
-    content = None
+    xml, attachments = unpack(body, where) if is_package(body) else (body, {})
+    page = parse_xml(to_utf8(xml, interface.charset, where), where)
+    content = _content(page.element, where, status, writes=writes)
+    answer = resolve_references(content, where)
+    put_references(page.element, attachments, where)
+    return page.rooted(_answer(answer, interface, where, writes=writes))
+
+
+def read_page_envelope(
+    body: bytes, interface: Interface, where: str, record: str, declared: Shape | None
+) -> XmlDocument:
+    """Parse an envelope that is read once, by `columns`; see `parse_page`.
+
+    Raises:
+        TongbanError: It is no envelope, or it carries a fault.
+    """
+    page = None
+    if not is_package(body) and not has_controls(body):
+        page = parse_page(decoded(body, interface.charset, where), where, record, declared)
+    if page is None:
+        return read_envelope(body, interface, where, 200, writes=False)
+    content = _content(page.element, where, 200, writes=False)
+    put_references(page.element, {}, where)
+    return page.rooted(_answer(next(iter(content), None), interface, where, writes=False))
+
+
+def _content(root: Element, where: str, status: int, *, writes: bool) -> Element:
+    """Give the Body of an envelope."""
     if local(root.tag) == "Envelope":
-        content = next((part for part in root if local(part.tag) == "Body"), None)
-    if content is None:
-        if status >= 500:  # noqa: PLR2004 - HTTP
-            raise broken_server(f"{where}: HTTP {status}", writes=writes)
-        raise AnswerUnreadable(f"{where}: the answer is no SOAP envelope with a Body")
-    first = next(iter(content), None)
+        for part in root:
+            if local(part.tag) == "Body":
+                return part
+    if status >= 500:  # noqa: PLR2004 - HTTP
+        raise broken_server(f"{where}: HTTP {status}", writes=writes)
+    raise AnswerNoEnvelope(f"{where}: the answer is no SOAP envelope with a Body")
+
+
+def _answer(first: Element | None, interface: Interface, where: str, *, writes: bool) -> Element:
+    """Refuse an empty Body and a fault."""
     if first is None:
-        raise AnswerUnreadable(f"{where}: the SOAP Body is empty")
+        raise AnswerNoEnvelope(f"{where}: the SOAP Body is empty")
     if local(first.tag) == "Fault":
         raise fault_error(first, interface, where, writes=writes)
-    return XmlDocument(first, where)
+    return first
 
 
 def fault_error(fault: Element, interface: Interface, where: str, *, writes: bool) -> TongbanError:
@@ -145,6 +185,9 @@ def fault_error(fault: Element, interface: Interface, where: str, *, writes: boo
     A server-side fault of a writing call is unclear: nobody says how far the server came.
     """
     codes = _fault_codes(fault)
+    path = interface.soap.fault_code if interface.soap is not None else None
+    if path is not None:
+        codes = _detail_codes(fault, path) + codes
     shown = next((code for code in codes if _NAME.match(code)), "unnamed")
     for code in codes:
         meaning = interface.faults.get(code) or interface.faults.get(code.rpartition(":")[2])
@@ -171,8 +214,16 @@ def _fault_codes(fault: Element) -> list[str]:
     return codes
 
 
+def _detail_codes(fault: Element, path: str) -> list[str]:
+    """Give the department's own code, which it puts into the fault's detail."""
+    details = [e for e in fault if local(e.tag) in {"detail", "Detail"}]
+    texts = [XmlDocument(detail, "").text(path) for detail in details]
+    return [text.strip() for text in texts if text and text.strip()]
+
+
 def _is_xml(answer: Answer) -> bool:
-    return answer.body.lstrip()[:1] == b"<" or answer.body[:3] == b"\xef\xbb\xbf"
+    head = answer.body[:64].lstrip()
+    return head[:1] == b"<" or head[:3] == b"\xef\xbb\xbf" or is_package(answer.body)
 
 
 def _soap_of(interface: Interface) -> Soap:

@@ -2,7 +2,8 @@
 
 No DTD, no entity, no network, no huge node; the charset is the one that the system's YAML
 declares, whatever the XML declaration claims, and a byte that does not fit it refuses the answer.
-Names are local names: departments change prefixes and namespaces more often than they should.
+Names are local names: departments change prefixes and namespaces more often than they should;
+`*` is an element of any name, `@name` an attribute, `#text` an element's own text.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from lxml import etree
 
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.errors import AnswerCharsetWrong, AnswerHasDtd, AnswerNotXml
+from connectors.protocols.bulk import Bulk, cut_out
+from connectors.protocols.grammar import Irregular
+from connectors.protocols.multiref import has_references
+from connectors.protocols.schema import Shape
+from tongban.kernel.errors import AnswerUnreadable
 from tongban.kernel.records import Decoded, RecordShape
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
@@ -25,7 +31,15 @@ Column = list[str | None]
 Picker = Callable[[list[str | None]], tuple[str | None, ...]]
 
 PRINT_BYTES = 12
+LONGEST_TEXT = 9_000_000  # libxml2 refuses texts of 10 MB, such as a whole document in a string
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_TYPING = {
+    "http://www.w3.org/2001/XMLSchema-instance",
+    "http://schemas.xmlsoap.org/soap/encoding/",
+    "http://www.w3.org/2003/05/soap-encoding",
+    "http://schemas.xmlsoap.org/soap/envelope/",
+    "http://www.w3.org/2003/05/soap-envelope",
+}
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_\x80-\xff]")
 _HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.DOTALL | re.IGNORECASE)
@@ -38,8 +52,19 @@ def to_utf8(body: bytes, charset: str, where: str) -> bytes:
         AnswerUnreadable: A byte does not fit the charset.
     """
     name = codecs.lookup(charset).name
+    text = decoded(body, charset, where)
+    return text.encode() if name != "utf-8" else body.removeprefix(codecs.BOM_UTF8)
+
+
+def decoded(body: bytes, charset: str, where: str) -> str:
+    """Decode strictly in the declared charset.
+
+    Raises:
+        AnswerCharsetWrong: A byte does not fit the charset.
+    """
+    name = codecs.lookup(charset).name
     try:
-        text = body.decode("utf-8-sig" if name == "utf-8" else name)
+        return body.decode("utf-8-sig" if name == "utf-8" else name)
     except UnicodeDecodeError as exc:
         raise AnswerCharsetWrong(
             f"{where}: the answer is not {charset} at byte {exc.start}; correct `charset` in the "
@@ -47,7 +72,6 @@ def to_utf8(body: bytes, charset: str, where: str) -> bytes:
             charset=charset,
             at=exc.start,
         ) from None
-    return text.encode() if name != "utf-8" else body.removeprefix(codecs.BOM_UTF8)
 
 
 def looks_like_html(body: bytes) -> bool:
@@ -71,7 +95,7 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=False,
+        huge_tree=len(body) > LONGEST_TEXT,  # the budget's max_answer_mb is the cap then
         remove_comments=True,
         remove_pis=True,
     )
@@ -100,10 +124,16 @@ class XmlDocument:
         self.element = element
         self._where = where
 
+    def rooted(self, element: Element) -> XmlDocument:
+        """Give the document that begins at an element of this one."""
+        return XmlDocument(element, self._where)
+
     def _find(self, path: str) -> Element | None:
         current = self.element
         for name in path.split(".") if path else ():
-            below = next((child for child in current if local(child.tag) == name), None)
+            if name == "#text":
+                break
+            below = next((c for c in current if name == "*" or local(c.tag) == name), None)
             if below is None:
                 return None
             current = below
@@ -121,14 +151,14 @@ class XmlDocument:
     def part(self, path: str) -> XmlDocument | None:
         """Give an inner element as a document."""
         found = self._find(path)
-        return None if found is None else XmlDocument(found, self._where)
+        return None if found is None else self.rooted(found)
 
     def elements(self, path: str) -> list[Element]:
         """Give all elements at a path: the last name may repeat, also in repeated parents."""
         found = [self.element]
         for name in path.split(".") if path else ():
-            found = [child for parent in found for child in parent if local(child.tag) == name]
-        return found
+            found = [c for each in found for c in each if name == "*" or local(c.tag) == name]
+        return [element for element in found if not element.attrib or not is_nil(element)]
 
     def items(self, path: str) -> list[XmlDocument]:
         """Give each record as a document."""
@@ -147,10 +177,15 @@ class XmlDocument:
         return _columns(self.elements(path), shape, whole=whole)
 
 
+def is_nil(element: Element) -> bool:
+    """Tell whether an element says of itself that it is not there."""
+    return element.get(_NIL) in {"true", "1"}
+
+
 def _text(element: Element) -> str | None:
     if len(element):
         return "".join(str(piece) for piece in element.itertext())
-    if element.text is None and element.get(_NIL) not in {"true", "1"}:
+    if element.text is None and not is_nil(element):
         return ""
     return element.text
 
@@ -196,17 +231,18 @@ def _read(
     unknown: set[str],
 ) -> dict[str, Column]:
     """Read fields of equal elements; flat ones in one walk, nested and attributes one by one."""
-    flat = [name for name in names if "." not in name and not name.startswith("@")]
+    flat = [name for name in names if "." not in name and name[:1] not in {"@", "#", "*"}]
     columns, shapes = _read_flat(records, flat)
     for name in names:
         if name not in columns:
-            columns[name] = [XmlDocument(record, "").text(name) for record in records]
+            columns[name] = [XmlDocument(record, "").text(name) or None for record in records]
     for tags in shapes:
         locals_ = [local(tag) for tag in tags]
         unknown |= {f"{prefix}{n}[]" for n in flat if locals_.count(n) > 1}
     if known is not None:
         seen = {local(tag) for tags in shapes for tag in tags}
         _note_unknown(records, seen, prefix, known, unknown)
+        _note_attributes(records, prefix, known, unknown)
     return {prefix + name: column for name, column in columns.items()}
 
 
@@ -259,3 +295,70 @@ def _note_unknown(
         nested = [child for record in records for child in record if local(child.tag) == name]
         below = {local(inner.tag) for child in nested for inner in child}
         _note_unknown(nested, below, f"{dotted}.", known, unknown)
+
+
+def _note_attributes(
+    records: Sequence[Element], prefix: str, known: frozenset[str], unknown: set[str]
+) -> None:
+    """Collect attributes of records and their leaves that the mapping does not know.
+
+    Typing and references of SOAP and XML Schema say nothing that a column could hold.
+    """
+    if not records or not any(record.xpath("boolean(@* or *[not(*)]/@*)") for record in records):
+        return
+    for record in records:
+        for owner in (record, *record):
+            if len(owner) and owner is not record:
+                continue
+            name = prefix if owner is record else f"{prefix}{local(owner.tag)}."
+            for key in owner.attrib:
+                space, _, attribute = str(key).rpartition("}")
+                dotted = f"{name}@{attribute}"
+                if space.lstrip("{") not in _TYPING and dotted not in known:
+                    unknown.add(dotted)
+
+
+class PageDocument(XmlDocument):
+    """A page whose records were cut out: one is left in the tree, `bulk` holds them all."""
+
+    def __init__(self, element: Element, where: str, bulk: Bulk) -> None:
+        super().__init__(element, where)
+        self._bulk = bulk
+
+    def rooted(self, element: Element) -> PageDocument:
+        """Give the document that begins at an element of this one."""
+        return PageDocument(element, self._where, self._bulk)
+
+    def columns(self, path: str, shape: RecordShape, *, whole: bool) -> Decoded:
+        """Read the records into text columns; see `Document.columns`.
+
+        Raises:
+            Irregular: The page must be read as a tree.
+        """
+        found = self.elements(path)
+        alike = self.element.getroottree().iter(f"{{*}}{self._bulk.name}")
+        if len(found) != 1 or sum(1 for _ in alike) != 1:
+            raise Irregular
+        self._bulk.prefixes = found[0].nsmap
+        return self._bulk.columns(shape, whole=whole)
+
+
+def parse_page(text: str, where: str, record: str, declared: Shape | None) -> PageDocument | None:
+    """Parse a page to be read once, by `columns`, with its records cut out.
+
+    Args:
+        text: The page; the caller has looked for control characters.
+        where: For messages.
+        record: Local name of a record.
+        declared: What the schema says about a record.
+
+    Returns:
+        The page, or None when it must be read as a tree.
+    """
+    cut = cut_out(text, record, declared)
+    if cut is None or has_references(cut[0]):
+        return None
+    try:
+        return PageDocument(parse_xml(cut[0].encode(), where).element, where, cut[1])
+    except AnswerUnreadable:
+        return None  # the cut may be wrong: the whole page decides

@@ -7,7 +7,9 @@ nothing here opens a socket or knows a department by name.
 Text in calls may hold placeholders in braces; `{name?}` drops its key when there is no value:
     {since} {until}           the window's bounds in the window's format
     {page} {row} {cursor} {size}   where the next page starts and how long it is
-    {records} {batch_id}      the batch that is pushed
+    {after:FIELD}             the last row's value of a key field (key-set paging)
+    {records} {batch_id}      the batch that is pushed; the id is the same for the same batch
+    {record}                  the one record of a call with `batch: 1`, which may also use:
     {guid} {op} {version} {digest} {data}   one record of it (`"...": "{data}"` spreads its fields)
     {login} {secret:NAME} {timestamp} {nonce} {token}   our identity, in `auth` only
     {now:FORMAT}              the present moment, Asia/Shanghai
@@ -160,6 +162,10 @@ class Soap(Strict):
         version: SOAP version of the envelope.
         service: Service of the WSDL, when it has several.
         port: Port of that service, when it has several.
+        fault_code: Path of the department's own code below a fault's detail; `faults` maps it.
+        headers: SOAP headers of every request: `{namespace}Name` → content, a mapping of elements
+            of the same namespace (`@name` is an attribute) or a text. Beside constants: the
+            placeholders of our identity ({login} {secret:NAME} {timestamp} {nonce} {now:FORMAT}).
     """
 
     wsdl: str
@@ -169,6 +175,20 @@ class Soap(Strict):
     version: Literal["1.1", "1.2"] = "1.1"
     service: str | None = None
     port: str | None = None
+    fault_code: str | None = None
+    headers: dict[str, Any] = Field(default_factory=dict)
+
+
+class Csv(Strict):
+    """How a table of text is written.
+
+    Attributes:
+        delimiter: Between two cells.
+        header: Names of the columns where the table does not begin with them.
+    """
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    header: tuple[str, ...] = ()
 
 
 class Interface(Strict):
@@ -183,6 +203,10 @@ class Interface(Strict):
         statuses: HTTP status to meaning where the system uses them on purpose.
         faults: SOAP fault code or subcode, with or without prefix, to meaning.
         soap: The WSDL when this is a SOAP service.
+        answers: Format of REST answers; `auto` tells JSON from XML by the first letter. NDJSON and
+            CSV have no envelope: `records` is "" and a total can only come by `header:NAME`. A
+            JSON document in their place is read through the success layers.
+        csv: How CSV is written, in both directions.
     """
 
     path: str = ""
@@ -193,6 +217,8 @@ class Interface(Strict):
     statuses: dict[int, Meaning] = Field(default_factory=dict)
     faults: dict[str, Meaning] = Field(default_factory=dict)
     soap: Soap | None = None
+    answers: Literal["auto", "json", "xml", "ndjson", "csv"] = "auto"
+    csv: Csv = Csv()
 
     @field_validator("charset")
     @classmethod
@@ -215,15 +241,20 @@ class Call(Strict):
         query: Query parameters.
         form: Fields of an urlencoded body.
         body: JSON document, or the parts of the SOAP message.
+        headers: Headers of this call, such as `Idempotency-Key: "{batch_id}"`.
+        send_as: How a REST body is written. XML: its only key is the root element. NDJSON and CSV:
+            its only key holds the list of records.
     """
 
     interface: str | None = None
     operation: str | None = None
-    method: Literal["GET", "POST", "PUT", "PATCH"] = "GET"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: str = ""
     query: dict[str, Any] = Field(default_factory=dict)
     form: dict[str, Any] = Field(default_factory=dict)
     body: dict[str, Any] | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    send_as: Literal["json", "xml", "ndjson", "csv"] = "json"
 
 
 class NoPaging(Strict):
@@ -294,6 +325,26 @@ class NextUrl(Strict):
     next: str
 
 
+class KeySet(Strict):
+    """The next page is asked after the key of the last row; the list is ordered by that key.
+
+    It ends with an empty page: a short one proves nothing. Key values are kept in the cursor, which
+    travels sealed with its page.
+
+    Attributes:
+        keys: Fields of a record, in the order of the sorting; `{after:FIELD}` in the call.
+        first: Values of the first page; empty where not named (then `{after:FIELD?}` drops out).
+        inclusive: The page begins with the row of the key, so the last row comes again.
+    """
+
+    kind: Literal["key_set"]
+    size: PositiveInt
+    keys: Words
+    first: dict[str, str] = Field(default_factory=dict)
+    inclusive: bool = False
+
+
 Paging = Annotated[
-    NoPaging | PageNumber | Offset | Cursor | LinkHeader | NextUrl, Field(discriminator="kind")
+    NoPaging | PageNumber | Offset | Cursor | LinkHeader | NextUrl | KeySet,
+    Field(discriminator="kind"),
 ]

@@ -1,0 +1,251 @@
+"""Bulk: the records of a regular XML page, cut straight into columns in one pass.
+
+The page minus its records (the skeleton, with one record as a sample) goes through the hardened
+parser; the records are split by their strict grammar, so each column is a stride of one flat list
+and no object is made per row. Nothing is guessed: a page that is not proven regular — another
+order, an attribute, a comment, CDATA, a reference that XML does not know — is `Irregular` and is
+read as a tree by `xmldoc`, with the same result.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from connectors.documents import assemble, has_known_parts, is_known
+from connectors.protocols.grammar import (
+    Irregular,
+    Layout,
+    Node,
+    Prefixes,
+    expression,
+    groups,
+    instance_prefix,
+    learn,
+)
+from connectors.protocols.schema import Shape
+from tongban.kernel.records import Decoded, RecordShape
+
+Column = list[str | None]
+
+SAMPLES = 24
+FEWEST = 8  # below, a tree is as fast as learning a grammar
+_CONTROL = bytes(set(range(32)) - {9, 10, 13})
+_CHARACTERS = (  # XML 1.0, production 2
+    (9, 10),
+    (13, 13),
+    (0x20, 0xD7FF),
+    (0xE000, 0xFFFD),
+    (0x10000, 0x10FFFF),
+)
+_BETWEEN_BLANK = re.compile(r">[ \t\n]+<")
+_REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));")
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_PARENT = "\0"  # stands between the lists of two parents; XML cannot hold it
+
+
+@dataclass(slots=True)
+class Bulk:
+    """The records that were cut out of a page.
+
+    Attributes:
+        region: From the first record's `<` to the last one's `>`.
+        name: Local name of a record.
+        declared: What the schema says about one record.
+        prefixes: Namespaces at the records; set once the skeleton is parsed.
+    """
+
+    region: str = field(repr=False)
+    name: str
+    tag: str
+    declared: Shape | None
+    prefixes: Prefixes = field(default_factory=dict)
+
+    def columns(self, shape: RecordShape, *, whole: bool) -> Decoded:
+        """Read the records into text columns; see `Document.columns`.
+
+        Raises:
+            Irregular: They are not one after another of one form.
+        """
+        if any("@" in name or "#" in name or "*" in name for name in shape.fields):
+            raise Irregular
+        region = _clean(self.region)
+        most = SAMPLES if self.declared is None else FEWEST
+        samples = _samples(region, f"</{self.tag}>", most)
+        record = learn(samples, self.declared, self.prefixes)
+        blanks = any(_BETWEEN_BLANK.search(sample) for sample in samples)
+        layout = Layout(instance_prefix(self.prefixes), blanks)
+        prefix = f"{shape.explode}." if shape.explode else None
+        if shape.explode:
+            exploded = record.find(shape.explode)
+            if exploded is not None:
+                exploded.repeats = True
+        outer = [f for f in shape.fields if not (prefix and f.startswith(prefix))]
+        cut = _cut(region, record, layout, outer, shape.explode)
+        rows = cut.pop("")
+        children: dict[str, Column] = {}
+        parent_of: list[int] | None = None
+        if shape.explode and prefix:
+            inner = [f for f in shape.fields if f.startswith(prefix)]
+            children, parent_of = _children(cut.get(shape.explode), record, layout, inner, shape)
+        parents = {name: cut.get(name) or [None] * len(rows) for name in outer}
+        unknown = _unknown(record, region, shape, whole=whole)
+        for columns in (parents, children):
+            for name, column in columns.items():
+                columns[name] = _opened(column, escaped="&" in region)
+        return Decoded(assemble(shape, parents, children, parent_of), unknown)
+
+
+def cut_out(text: str, name: str, declared: Shape | None) -> tuple[str, Bulk] | None:
+    """Cut the records out of a page's text.
+
+    Returns:
+        The text with one record left, and the records; None when they are few or not to be found.
+    """
+    if not name or name == "*":
+        return None
+    first = re.search(rf"<((?:[\w.-]+:)?{re.escape(name)})[ \t\r\n>]", text)
+    if first is None:
+        return None
+    close = f"</{first[1]}>"
+    last = text.rfind(close)
+    if last < 0 or len(_samples(text[first.start() :], close, FEWEST)) < FEWEST:
+        return None
+    end = last + len(close)
+    sample = text.index(close) + len(close)
+    region = text[first.start() : end]
+    return text[:sample] + text[end:], Bulk(region, name, first[1], declared)
+
+
+def has_controls(body: bytes) -> bool:
+    """Tell whether a page in UTF-8 or another superset of ASCII holds characters XML forbids."""
+    return len(body.translate(None, _CONTROL)) != len(body)
+
+
+def _clean(region: str) -> str:
+    """Check characters and references as an XML parser would, and unify line ends.
+
+    Control characters were looked for in the page's bytes, and the grammar lets no other markup
+    through than its own.
+
+    Raises:
+        Irregular: Something that only a parser may judge.
+    """
+    if "\ufffe" in region or "\uffff" in region or ("]" in region and "]]>" in region):
+        raise Irregular
+    if "\r" in region:
+        region = region.replace("\r\n", "\n").replace("\r", "\n")
+    if "&" in region:
+        found = _REFERENCE.findall(region)
+        if len(found) != region.count("&"):
+            raise Irregular
+        for _, decimal, hexadecimal in set(found):
+            if decimal or hexadecimal:
+                _character(decimal, hexadecimal)
+    return region
+
+
+def _character(decimal: str, hexadecimal: str) -> str:
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    if not any(first <= code <= last for first, last in _CHARACTERS):
+        raise Irregular
+    return chr(code)
+
+
+def _reference(found: re.Match[str]) -> str:
+    named, decimal, hexadecimal = found.groups()
+    return _NAMED[named] if named else _character(decimal, hexadecimal)
+
+
+def _opened(column: Column, *, escaped: bool) -> Column:
+    """Give texts as they are meant, references opened."""
+    if not escaped:
+        return column
+    return [_REFERENCE.sub(_reference, text) if text and "&" in text else text for text in column]
+
+
+def _samples(region: str, close: str, most: int) -> list[str]:
+    """Give the first records as text."""
+    samples: list[str] = []
+    at = 0
+    while len(samples) < most and at < len(region):
+        end = region.find(close, at)
+        if end < 0:
+            break
+        samples.append(region[at : end + len(close)].lstrip(" \t\n"))
+        at = end + len(close)
+    return samples
+
+
+@lru_cache(maxsize=64)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _cut(
+    region: str, record: Node, layout: Layout, fields: list[str], explode: str | None
+) -> dict[str, Column]:
+    """Split by the grammar: column by path, and what stands between the records under ``""``.
+
+    Raises:
+        Irregular: Anything but blanks stands between two records.
+    """
+    wanted = dict.fromkeys(fields, 0)
+    pattern = _compiled(expression(record, layout, wanted, explode))
+    names = groups(record, wanted, explode)
+    step = pattern.groups + 1
+    parts = pattern.split(region)
+    between = parts[0::step]
+    if step != len(set(names)) + 1 or "".join(between).strip(" \t\n\0"):
+        raise Irregular
+    found = {name: parts[at::step] for at, name in enumerate(names, start=1)}
+    found[""] = between[:-1]
+    return found
+
+
+def _children(
+    lists: Column | None, record: Node, layout: Layout, fields: list[str], shape: RecordShape
+) -> tuple[dict[str, Column], list[int]]:
+    """Split the exploded lists of all parents at once."""
+    node = record.find(shape.explode or "")
+    if node is None or lists is None:
+        return {name: [] for name in fields}, []
+    skip = len(shape.explode or "") + 1
+    names = [name[skip:] for name in fields]
+    if node.is_leaf:
+        raise Irregular
+    text = _PARENT.join(each or "" for each in lists)
+    cut = _cut(text, node, layout, names, None)
+    parent, parent_of = 0, []
+    for between in cut.pop(""):
+        parent += (between or "").count(_PARENT)
+        parent_of.append(parent)
+    empty: Column = [None] * len(parent_of)
+    return {
+        full: cut.get(name) or empty for full, name in zip(fields, names, strict=True)
+    }, parent_of
+
+
+def _unknown(record: Node, region: str, shape: RecordShape, *, whole: bool) -> frozenset[str]:
+    """Find names that the mapping neither uses nor ignores.
+
+    Raises:
+        Irregular: Only a tree can tell whether one of them stands in the page.
+    """
+    inside = f"{shape.explode}." if shape.explode else None
+    outer = shape.known | {shape.explode} if shape.explode else shape.known
+    report = whole or not shape.explode
+    unknown: set[str] = set()
+    for path, node in record.walk():
+        is_inner = inside is not None and path.startswith(inside)
+        known = shape.known if is_inner else outer
+        if is_known(path, known) or has_known_parts(path, known):
+            continue
+        if not (is_inner or report) or any(path.startswith(f"{name}.") for name in unknown):
+            continue
+        if node.seen:
+            unknown.add(path)
+        elif f"<{node.tag}>" in region or f"<{node.tag}/" in region or f"<{node.tag} " in region:
+            raise Irregular
+    return frozenset(unknown)

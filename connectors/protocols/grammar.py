@@ -1,0 +1,298 @@
+"""Grammar: one record's elements as a regular expression, from its schema and a few samples.
+
+The expression is strict — every tag in its place, nothing between elements but blanks — so that
+records that it cuts out one after another are proven to hold exactly what was read. Whatever does
+not fit is `Irregular`, and the page is read as a tree instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from connectors.protocols.schema import Shape
+
+Prefixes = Mapping[str | None, str]
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+MOST_NODES = 2000
+DEEPEST_RECORD = 6  # what lies deeper is learnt from the samples only
+_TOKEN = re.compile(
+    r"<(/?)([^\s<>/=!?]+)((?:[ \t\n]+[^\s<>=/]+[ \t\n]*=[ \t\n]*(?:\"[^\"<]*\"|'[^'<]*'))*)"
+    r"[ \t\n]*(/?)>([^<]*)"
+)
+_ATTRIBUTE = re.compile(r"([^\s=]+)[ \t\n]*=[ \t\n]*(\"[^\"]*\"|'[^']*')")
+_BLANK = " \t\n"
+
+
+class Irregular(Exception):  # noqa: N818 - control flow inside the decoder, never seen outside
+    """The page is not one record after another of one form."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One element of the grammar.
+
+    Attributes:
+        tag: With its prefix, as written.
+        start: Start tag's inside as written: tag and constant attributes.
+        children: In order, by tag.
+        repeats: Several in a row.
+        is_leaf: Holds text.
+        seen: It stands in the samples, not only in the schema.
+    """
+
+    tag: str
+    start: str = ""
+    children: dict[str, Node] = field(default_factory=dict)
+    repeats: bool = False
+    is_leaf: bool = True
+    seen: bool = False
+
+    @property
+    def local(self) -> str:
+        """Name without prefix."""
+        return self.tag.rpartition(":")[2]
+
+    def find(self, path: str) -> Node | None:
+        """Follow a dotted path of local names."""
+        here: Node | None = self
+        for name in path.split("."):
+            if here is not None:
+                here = next((c for c in here.children.values() if c.local == name), None)
+        return here
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, Node]]:
+        """Give every node below with its dotted path, parents first."""
+        for child in self.children.values():
+            dotted = prefix + child.local
+            yield dotted, child
+            yield from child.walk(f"{dotted}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a page is written: prefix of the instance namespace, and whether blanks stand between."""
+
+    xsi: str | None
+    blanks: bool
+
+    @property
+    def gap(self) -> str:
+        """Expression for what may stand between two elements."""
+        return "[ \\t\\n]*+" if self.blanks else ""
+
+
+@dataclass(slots=True)
+class Sample:
+    """One element of a sample, as written."""
+
+    tag: str
+    start: str
+    children: list[Sample] = field(default_factory=list)
+
+
+def learn(samples: Iterable[str], declared: Shape | None, prefixes: Prefixes) -> Node:
+    """Make the grammar of records from samples of them and their schema.
+
+    Args:
+        samples: Records as text.
+        declared: What the schema says about one record.
+        prefixes: Namespaces in force where the records stand, by prefix.
+
+    Raises:
+        Irregular: The samples contradict each other or the schema.
+    """
+    xsi = instance_prefix(prefixes)
+    trees = [_tree(sample, xsi) for sample in samples]
+    if not trees:
+        raise Irregular
+    record = Node(trees[0].tag, seen=True)
+    if declared is not None and declared.ordered:
+        used = [_prefix(child.tag) for tree in trees for child in tree.children]
+        common = max(set(used), key=used.count) if used else _prefix(record.tag)
+        _declare(record, declared, common, trees, 0)
+    for tree in trees:
+        _merge(record, tree)
+    nodes = [node for _, node in record.walk()]
+    if len(nodes) > MOST_NODES or any(
+        (_prefix(n.tag) or None) not in _bound(prefixes) for n in nodes
+    ):
+        raise Irregular
+    return record
+
+
+def instance_prefix(prefixes: Prefixes) -> str | None:
+    """Give the prefix of the schema instance namespace (`xsi`), if it has one."""
+    return next((prefix for prefix, uri in prefixes.items() if uri == XSI and prefix), None)
+
+
+def _bound(prefixes: Prefixes) -> set[str | None]:
+    return {None, *prefixes}
+
+
+def _prefix(tag: str) -> str:
+    return tag.rpartition(":")[0]
+
+
+def _declare(node: Node, shape: Shape, prefix: str, samples: list[Sample], depth: int) -> None:
+    """Put in what the schema says, in its order, with the prefixes of the samples."""
+    if depth > DEEPEST_RECORD or not shape.ordered:
+        return
+    below: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for child in sample.children:
+            below.setdefault(child.tag.rpartition(":")[2], []).append(child)
+    for child_shape in shape.children:
+        for name in (child_shape.name, *child_shape.alternatives):
+            found = below.get(name, [])
+            tag = found[0].tag if found else (f"{prefix}:{name}" if prefix else name)
+            made = Node(tag, start=tag, repeats=child_shape.repeats)
+            if child_shape.children and name == child_shape.name:
+                made.is_leaf = False
+                _declare(made, child_shape, prefix, found, depth + 1)
+            node.children[tag] = made
+
+
+def _tree(text: str, xsi: str | None) -> Sample:
+    """Read one sample's tags.
+
+    Raises:
+        Irregular: Attributes that say something, mixed content, or anything but tags and text.
+    """
+    root: Sample | None = None
+    stack: list[Sample] = []
+    at = 0
+    for token in _TOKEN.finditer(text):
+        if token.start() != at or (root is not None and not stack):
+            raise Irregular
+        at = token.end()
+        closing, tag, attributes, empty, following = token.groups()
+        if closing:
+            if stack.pop().tag != tag:
+                raise Irregular
+        else:
+            sample = Sample(tag, _start(tag, attributes, xsi))
+            if stack:
+                stack[-1].children.append(sample)
+            root = root or sample
+            if not empty:
+                stack.append(sample)
+        inside_leaf = not closing and not empty
+        if following.strip(_BLANK) and not inside_leaf:
+            raise Irregular
+        if following.strip(_BLANK) and text[at : at + 2] != "</":
+            raise Irregular
+    if root is None or stack or at != len(text):
+        raise Irregular
+    return root
+
+
+def _start(tag: str, attributes: str, xsi: str | None) -> str:
+    """Give the start tag as written; only constant typing attributes are let through."""
+    nil = False
+    for name, value in _ATTRIBUTE.findall(attributes):
+        prefix, _, local = name.rpartition(":")
+        if name == "xmlns" or prefix == "xmlns":
+            continue
+        if not prefix or prefix != xsi or local not in {"type", "nil"}:
+            raise Irregular
+        nil = nil or local == "nil"
+    return tag if nil else tag + attributes
+
+
+def _merge(node: Node, sample: Sample) -> None:
+    """Take a sample's elements into the grammar, at their places.
+
+    Raises:
+        Irregular: The order, or a start tag, differs.
+    """
+    if node.start in {"", node.tag}:
+        node.start = sample.start
+    elif sample.start not in {node.start, sample.tag}:
+        raise Irregular
+    node.seen = True
+    node.is_leaf = node.is_leaf and not sample.children
+    order = list(node.children)
+    at = 0
+    last = ""
+    for child in sample.children:
+        tag = child.tag
+        if tag == last:
+            node.children[tag].repeats = True
+        elif tag in node.children:
+            place = order.index(tag)
+            if place < at:
+                raise Irregular
+            at = place + 1
+        else:
+            order.insert(at, tag)
+            node.children[tag] = Node(tag, start=child.start)
+            at += 1
+        _merge(node.children[tag], child)
+        last = tag
+    node.children = {tag: node.children[tag] for tag in order}
+
+
+def expression(node: Node, layout: Layout, wanted: dict[str, int], explode: str | None) -> str:
+    """Write the expression of one record; wanted leaves are groups in the order of `wanted`.
+
+    Raises:
+        Irregular: A wanted field repeats, or is no leaf.
+    """
+    inside = _inside(node, layout, wanted, explode, "")
+    tag = re.escape(node.tag)
+    return f"<{re.escape(node.start or node.tag)}>{layout.gap}{inside}</{tag}>"
+
+
+def _inside(
+    node: Node, layout: Layout, wanted: dict[str, int], explode: str | None, prefix: str
+) -> str:
+    return "".join(
+        _one(child, layout, wanted, explode, prefix + child.local)
+        for child in node.children.values()
+    )
+
+
+def _one(node: Node, layout: Layout, wanted: dict[str, int], explode: str | None, path: str) -> str:
+    tag, start = re.escape(node.tag), re.escape(node.start or node.tag)
+    below = any(name.startswith(f"{path}.") for name in wanted)
+    gap = layout.gap
+    empty = f"<{start} ?/>"
+    if layout.xsi:
+        typed = f'(?: {layout.xsi}:type="[^"<>]*+")?'
+        nil = f"{layout.xsi}:nil=[\"'](?:true|1)[\"']"
+        empty += f"|<{tag}{typed} {nil}{typed} ?(?:/>|></{tag}>)"
+    if node.repeats and explode and explode.startswith(f"{path}."):
+        raise Irregular
+    if path == explode:
+        inside = _inside(node, layout, {}, None, f"{path}.")
+        one = f"(?:<{start}>{gap}{inside or '[^<]*+'}</{tag}>|{empty}){gap}"
+        return f"((?:{one})*+)"
+    if node.is_leaf:
+        if below or (path in wanted and node.repeats):
+            raise Irregular
+        text = "([^<]++)" if path in wanted else "[^<]++"
+        one = f"<{start}>{text}</{tag}>|<{start}></{tag}>|{empty}"
+    else:
+        if path in wanted or (below and node.repeats):
+            raise Irregular
+        inside = _inside(node, layout, wanted, explode, f"{path}.")
+        one = f"<{start}>{gap}{inside}</{tag}>|{empty}"
+    return f"(?:(?:{one}){gap}){'*+' if node.repeats else '?+'}"
+
+
+def groups(node: Node, wanted: dict[str, int], explode: str | None) -> list[str]:
+    """Give the paths of the groups, in the order in which they stand in the expression."""
+    found: list[str] = []
+    skip: str | None = None
+    for path, _ in node.walk():
+        if skip is not None and path.startswith(skip):
+            continue
+        if path == explode:
+            skip = f"{path}."
+            found.append(path)
+        elif path in wanted:
+            found.append(path)
+    return found

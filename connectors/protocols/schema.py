@@ -1,0 +1,439 @@
+"""Schema: what a WSDL's XSD says about an answer — names, order, repeats, nil, attributes, binary.
+
+Reads the pinned files only, without zeep, so that decoding costs no import of it. What XSD leaves
+open (`any`, unknown types) is open here too: a shape guides the reader and judges drift, it never
+decides whether a value is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from connectors.protocols.pinned import Library, safe_parser
+from tongban.kernel.errors import InterfaceChanged
+from tongban.kernel.interfaces import Soap
+
+Name = tuple[str, str]  # namespace and local name
+Node = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
+
+XSD = "http://www.w3.org/2001/XMLSchema"
+WSDL = "http://schemas.xmlsoap.org/wsdl/"
+_SOAP_BINDINGS = (
+    "http://schemas.xmlsoap.org/wsdl/soap/",
+    "http://schemas.xmlsoap.org/wsdl/soap12/",
+)
+_ARRAYS = {
+    ("http://schemas.xmlsoap.org/soap/encoding/", "Array"),
+    ("http://www.w3.org/2003/05/soap-encoding", "Array"),
+}
+_BINARY = {"base64Binary": "base64", "base64": "base64", "hexBinary": "hex"}
+_KINDS = ("element", "complexType", "simpleType", "group", "attributeGroup", "attribute")
+MOST_STEPS = 20_000  # of one description; schemas in the wild refer in circles and squares
+DEEPEST = 24  # of nested types; recursive ones are cut here
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One element as its schema declares it.
+
+    Attributes:
+        name: Local name.
+        repeats: It may occur several times.
+        nillable: `xsi:nil` is allowed.
+        type_name: Local name of its type, for drafts and binary content; empty when anonymous.
+        binary: `base64` or `hex` when its text is one of them, else empty.
+        children: In the schema's order.
+        ordered: The children's order is the schema's (a sequence); else any order is right.
+        is_open: Elements that are not named here are allowed (`any`, or an unknown type).
+        attributes: Local names.
+        alternatives: Local names that may stand for it (substitution groups).
+        label: First line of its documentation.
+    """
+
+    name: str
+    repeats: bool = False
+    nillable: bool = False
+    type_name: str = ""
+    binary: str = ""
+    children: tuple[Shape, ...] = ()
+    ordered: bool = True
+    is_open: bool = False
+    attributes: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    label: str = ""
+
+    def child(self, name: str) -> Shape | None:
+        """Give the child of that local name."""
+        return next((c for c in self.children if c.name == name or name in c.alternatives), None)
+
+    def at(self, path: str) -> Shape | None:
+        """Follow a dotted path; `*` is the only child."""
+        here: Shape | None = self
+        for name in path.split(".") if path else ():
+            if here is None:
+                return None
+            only = here.children[0] if name == "*" and here.children else None
+            here = only or here.child(name)
+        return here
+
+
+@dataclass(slots=True)
+class _Content:
+    """What a type holds, while it is collected."""
+
+    children: list[Shape] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    ordered: bool = True
+    is_open: bool = False
+    binary: str = ""
+
+    def add(self, shape: Shape) -> None:
+        """Add a child; the same name in two branches of a choice is one child."""
+        for at, known in enumerate(self.children):
+            if known.name == shape.name:
+                self.children[at] = replace(known, repeats=True)
+                self.ordered = False
+                return
+        self.children.append(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How an operation's messages travel.
+
+    Attributes:
+        answer: Shape of the first element of the answer's Body.
+        style: `document` or `rpc`.
+        encoded: Values are written by the rules of SOAP encoding.
+        namespace: Of the rpc wrapper.
+    """
+
+    answer: Shape
+    style: str
+    encoded: bool
+    namespace: str
+
+
+class Schemas:
+    """All schemas and messages of one pinned WSDL."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._known: dict[tuple[str, Name], tuple[Node, Node]] = {}  # node and its schema
+        self._instead: dict[Name, list[Name]] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._types: dict[Name, _Content] = {}
+        self._inside: list[Name] = []
+        self._cuts = self._steps = 0
+        self._messages: dict[Name, Node] = {}
+        self._port_types: dict[Name, Node] = {}
+        self._bindings: dict[Name, tuple[Node, str]] = {}
+        self._ports: list[tuple[str, str, Name]] = []
+        self._read_wsdl(library.start)
+
+    def _parsed(self, url: str) -> Node:
+        try:
+            return etree.fromstring(self._library.read(url), safe_parser())
+        except etree.XMLSyntaxError:
+            raise InterfaceChanged(
+                f"connectors/wsdl/: {url.rpartition('/')[2]!r} is no well-formed XML and cannot be "
+                "understood; pin a valid file"
+            ) from None
+
+    def _read_wsdl(self, url: str) -> None:
+        if ("wsdl", url) in self._seen:
+            return
+        self._seen.add(("wsdl", url))
+        root = self._parsed(url)
+        target = root.get("targetNamespace", "")
+        for node in root:
+            kind = _local(node)
+            name = (target, node.get("name", ""))
+            if kind == "import":
+                self._read_wsdl(urljoin(url, node.get("location", "")))
+            elif kind == "types":
+                for schema in node.iter(f"{{{XSD}}}schema"):
+                    self._read_schema(schema, url, schema.get("targetNamespace", ""))
+            elif kind == "message":
+                self._messages[name] = node
+            elif kind == "portType":
+                self._port_types[name] = node
+            elif kind == "binding" and _soap_child(node, "binding") is not None:
+                self._bindings[name] = (node, target)
+            elif kind == "service":
+                for port in node.iter(f"{{{WSDL}}}port"):
+                    binding = _qname(port, port.get("binding", ""), target)
+                    self._ports.append((name[1], port.get("name", ""), binding))
+
+    def _read_schema(self, schema: Node, url: str, target: str) -> None:
+        for node in schema:
+            kind = _local(node)
+            location = node.get("schemaLocation")
+            if kind in {"import", "include", "redefine"} and location:
+                self._read_file(urljoin(url, location), None if kind == "import" else target)
+            if kind in {"redefine", "override"}:
+                self._register(node, schema, target)
+        self._register(schema, schema, target)
+
+    def _register(self, parent: Node, schema: Node, target: str) -> None:
+        for node in parent:
+            kind = _local(node)
+            if kind in _KINDS and node.get("name"):
+                name = (target, node.get("name", ""))
+                self._known.setdefault((kind, name), (node, schema))
+                if node.get("substitutionGroup"):
+                    head = _qname(node, node.get("substitutionGroup", ""), target)
+                    self._instead.setdefault(head, []).append(name)
+
+    def _read_file(self, url: str, chameleon: str | None) -> None:
+        """Read a schema file once per namespace that it is included into."""
+        key = (url, chameleon or "")
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        root = self._parsed(url)
+        if _local(root) == "schema":
+            self._read_schema(root, url, root.get("targetNamespace") or chameleon or "")
+
+    def operation(self, name: str, soap: Soap) -> Spoken | None:
+        """Describe an operation of the binding that the system's YAML names, if it is there."""
+        for service, port, binding in self._ports:
+            wrong = (soap.service or service, soap.port or port) != (service, port)
+            if wrong or binding not in self._bindings:
+                continue
+            node, target = self._bindings[binding]
+            version = "1.2" if _soap_namespace(node) == _SOAP_BINDINGS[1] else "1.1"
+            if soap.port is None and version != soap.version:
+                continue
+            for operation in node.iterchildren(f"{{{WSDL}}}operation"):
+                if operation.get("name") == name:
+                    self._steps = 0
+                    return self._spoken(node, operation, target)
+        return None
+
+    def _spoken(self, binding: Node, operation: Node, target: str) -> Spoken | None:
+        style = "document"
+        for owner in (binding, operation):
+            found = _soap_child(owner, "binding" if owner is binding else "operation")
+            style = (found.get("style") if found is not None else None) or style
+        bodies = [
+            body
+            for side in operation
+            if _local(side) in {"input", "output"}
+            for body in [_soap_child(side, "body")]
+            if body is not None
+        ]
+        encoded = any(body.get("use") == "encoded" for body in bodies)
+        namespace = next((b.get("namespace") for b in bodies if b.get("namespace")), "") or ""
+        port_type = self._port_types.get(_qname(binding, binding.get("type", ""), target))
+        message = self._output(port_type, operation.get("name", ""), target)
+        if message is None:
+            return None
+        parts = [self._part(part) for part in message.iterchildren(f"{{{WSDL}}}part")]
+        if style == "document":
+            answer = parts[0] if parts else Shape("", is_open=True)
+        else:
+            answer = Shape(f"{operation.get('name')}Response", children=tuple(parts))
+        return Spoken(answer, style, encoded, namespace)
+
+    def _output(self, port_type: Node | None, name: str, target: str) -> Node | None:
+        for operation in port_type if port_type is not None else ():
+            if _local(operation) == "operation" and operation.get("name") == name:
+                output = next((n for n in operation if _local(n) == "output"), None)
+                if output is not None:
+                    return self._messages.get(_qname(output, output.get("message", ""), target))
+        return None
+
+    def _part(self, part: Node) -> Shape:
+        if part.get("element"):
+            return self._global(_qname(part, part.get("element", ""), ""), part, 0)
+        name = _qname(part, part.get("type", ""), "")
+        content = self._type(name, 0)
+        return _shape(part.get("name", ""), name[1], content)
+
+    def _global(self, name: Name, where: Node, depth: int) -> Shape:
+        found = self._known.get(("element", name))
+        if found is None:
+            return Shape(name[1], is_open=True)
+        return self._element(found[0], found[1], depth, times=where)
+
+    def _element(self, node: Node, schema: Node, depth: int, *, times: Node) -> Shape:
+        """Describe an element; `times` is the node that says how often."""
+        target = schema.get("targetNamespace", "")
+        if node.get("ref"):
+            return self._global(_qname(node, node.get("ref", ""), target), node, depth)
+        name = node.get("name", "")
+        if depth > DEEPEST:
+            content, type_name = _Content(is_open=True), ""
+        elif node.get("type"):
+            full = _qname(node, node.get("type", ""), target)
+            content, type_name = self._type(full, depth), full[1]
+        else:
+            inner = next((n for n in node if _local(n) in {"complexType", "simpleType"}), None)
+            content, type_name = _Content(is_open=inner is None), ""
+            if inner is not None:
+                self._collect(inner, schema, content, depth)
+        shape = _shape(name, type_name, content)
+        return replace(
+            shape,
+            repeats=_repeats(times),
+            nillable=node.get("nillable") in {"true", "1"},
+            alternatives=tuple(self._substitutes((target, name))),
+            label=_label(node),
+        )
+
+    def _substitutes(self, head: Name) -> Iterator[str]:
+        waiting, seen = [head], {head}
+        while waiting:
+            for name in self._instead.get(waiting.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    waiting.append(name)
+                    yield name[1]
+
+    def _type(self, name: Name, depth: int) -> _Content:
+        if name[0] == XSD or name[1] in _BINARY:
+            return _Content(binary=_BINARY.get(name[1], ""), is_open=name[1] == "anyType")
+        if name in self._inside or self._steps > MOST_STEPS:
+            self._cuts += 1
+            return _Content(is_open=True)  # recursive: what is deeper is read without guidance
+        known = self._types.get(name)
+        if known is None:
+            known = _Content()
+            found = self._known.get(("complexType", name)) or self._known.get(("simpleType", name))
+            if found is None:
+                known.is_open = True
+            else:
+                cuts = self._cuts
+                self._inside.append(name)
+                self._collect(found[0], found[1], known, depth)
+                self._inside.pop()
+                if cuts == self._cuts:
+                    self._types[name] = known
+        return known
+
+    def _collect(self, node: Node, schema: Node, content: _Content, depth: int) -> None:
+        """Walk a type's particles; choices and groups are flattened."""
+        target = schema.get("targetNamespace", "")
+        self._steps += 1
+        for part in node:
+            kind = _local(part)
+            if kind == "element":
+                content.add(self._element(part, schema, depth + 1, times=part))
+            elif kind in {"sequence", "choice", "all"}:
+                if kind == "all" or _repeats(part):
+                    content.ordered = False
+                before = len(content.children)
+                self._collect(part, schema, content, depth)
+                if _repeats(part):
+                    content.children[before:] = [
+                        replace(c, repeats=True) for c in content.children[before:]
+                    ]
+            elif kind in {"complexContent", "simpleContent"}:
+                self._collect(part, schema, content, depth)
+            elif kind in {"extension", "restriction"}:
+                self._derive(part, schema, content, depth, kind)
+            elif kind in {"group", "attributeGroup"} and part.get("ref"):
+                found = self._known.get((kind, _qname(part, part.get("ref", ""), target)))
+                if found is not None and depth <= DEEPEST:
+                    self._collect(found[0], found[1], content, depth + 1)
+            elif kind == "attribute":
+                name = part.get("name") or _qname(part, part.get("ref", ""), target)[1]
+                content.attributes.append(name)
+            elif kind == "any":
+                content.is_open = True
+
+    def _derive(self, part: Node, schema: Node, content: _Content, depth: int, kind: str) -> None:
+        """Add what a derived type inherits; a restriction of SOAP's Array gets its item."""
+        name = _qname(part, part.get("base", ""), schema.get("targetNamespace", ""))
+        if name in _ARRAYS:
+            self._array(part, content, depth)
+            return
+        inherited = self._type(name, depth + 1) if depth <= DEEPEST else _Content(is_open=True)
+        content.binary = content.binary or inherited.binary
+        content.attributes += inherited.attributes
+        if kind == "extension":
+            content.children += inherited.children
+            content.ordered = content.ordered and inherited.ordered
+            content.is_open = content.is_open or inherited.is_open
+        self._collect(part, schema, content, depth)
+
+    def _array(self, part: Node, content: _Content, depth: int) -> None:
+        for attribute in part.iter(f"{{{XSD}}}attribute"):
+            written = attribute.get(f"{{{WSDL}}}arrayType", "")
+            if written:
+                name = _qname(attribute, written.partition("[")[0], "")
+                item = _shape("item", name[1], self._type(name, depth + 1))
+                content.children.append(replace(item, repeats=True, nillable=True))
+                content.is_open = True  # items may have any name
+                return
+        self._collect(part, part, content, depth)
+
+
+def _shape(name: str, type_name: str, content: _Content) -> Shape:
+    return Shape(
+        name=name,
+        type_name=type_name,
+        binary="" if content.children else content.binary,
+        children=tuple(content.children),
+        ordered=content.ordered,
+        is_open=content.is_open,
+        attributes=tuple(content.attributes),
+    )
+
+
+def _repeats(node: Node) -> bool:
+    most = node.get("maxOccurs", "1")
+    return most == "unbounded" or (most.isdigit() and int(most) > 1)
+
+
+def _local(node: Any) -> str:
+    return etree.QName(node).localname if isinstance(node.tag, str) else ""
+
+
+def _qname(node: Node, text: str, target: str) -> Name:
+    """Resolve a prefixed name by the namespaces in force at a node."""
+    prefix, _, local = text.strip().rpartition(":")
+    return (node.nsmap.get(prefix or None) or ("" if prefix else target), local)
+
+
+def _soap_child(node: Node, name: str) -> Node | None:
+    tags = {f"{{{namespace}}}{name}" for namespace in _SOAP_BINDINGS}
+    return next((child for child in node if child.tag in tags), None)
+
+
+def _soap_namespace(binding: Node) -> str | None:
+    found = _soap_child(binding, "binding")
+    return None if found is None else etree.QName(found).namespace
+
+
+def _label(node: Node) -> str:
+    text = node.findtext(f"{{{XSD}}}annotation/{{{XSD}}}documentation") or ""
+    return text.strip().partition("\n")[0].strip()
+
+
+@lru_cache(maxsize=32)
+def _read(folder: Path, key: str, stamp: tuple[int, ...]) -> Schemas:
+    return Schemas(Library(folder, Soap.model_validate_json(key)))
+
+
+def schemas_of(folder: Path, soap: Soap) -> Schemas:
+    """Read the pinned files of a WSDL, once as long as they do not change.
+
+    Raises:
+        InterfaceChanged: One is missing, not pinned or no XML.
+    """
+    try:
+        stamp = tuple((folder / n).stat().st_mtime_ns for n in (soap.wsdl, *soap.imports))
+    except OSError:
+        raise InterfaceChanged(
+            f"connectors/wsdl/{soap.wsdl} or one of its imports cannot be read; restore it"
+        ) from None
+    return _read(folder, soap.model_dump_json(), stamp)
