@@ -1,9 +1,10 @@
 """The demo: the whole job on this machine, through the real DAGs, from any state.
 
-Rounds: all pulls; then what the pushes made appear at the departments (tax payments, then
-registrations); then cases and the audit. A run that was interrupted, also by kill -9, is continued
-by the next call: runs carry ids of the demo, and Airflow and the hub hold the rest. A call after a
-finished one first lets a day pass at the departments, so that only what changed moves.
+Rounds: all pulls; the cases that they open; then what the pushes made appear at the departments
+(tax payments, then registrations), each followed by the cases; then the audit. A run that was
+interrupted, also by kill -9, is continued by the next call: runs carry ids of the demo, and
+Airflow and the hub hold the rest. A call after a finished one first lets a day pass at the
+departments, so that only what changed moves.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class Round:
 
 ROUNDS = (
     Round("pull everything", ("pull_*",)),
+    # From here on the cases follow every Asset by themselves; each step is told to the substation.
+    Round("cases: accepted, contracts found", ("cases",)),
     Round("tax payments that the contracts caused", ("pull_deed_tax_payment",)),
     Round(
         "registrations that the payments caused", ("pull_real_estate_right", "pull_right_status")
     ),
-    Round("cases", ("cases",)),
     Round("audit", ("audit",)),
 )
 
