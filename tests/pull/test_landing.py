@@ -72,6 +72,43 @@ def test_no_file_of_the_landing_holds_a_readable_body(landing: Landing, tmp_path
     assert not any(b"body" in data for data in files)
 
 
+def test_no_file_of_the_landing_holds_a_readable_cursor(landing: Landing, tmp_path: Path):
+    """With key-set paging a cursor is somebody's number."""
+    page = Page(1, b"rows", cursor="", next_cursor="620899199001010000", declared_total=None)
+    landing.append(page)
+    landing.append(Page(2, b"", "620899199001010000", next_cursor=None, declared_total=None))
+    landing.close(since=None, until=NOON.isoformat())
+
+    files = [p.read_bytes() for p in (tmp_path / "landing").rglob("*") if p.is_file()]
+
+    assert 3 == len(files)
+    assert not any(b"620899" in data for data in files)
+
+
+def test_a_manifest_from_another_landing_is_refused(landing: Landing, tmp_path: Path):
+    """Else its bounds would move the cursor over rows that nobody read."""
+    fetch_window(Source(2), landing, WINDOW)
+    ring = KeyRing.open(tmp_path / "keys")
+    store = LandingStore((tmp_path / "landing").as_uri(), seal=ring.seal, unseal=ring.unseal)
+    other = store.landing("tax", "deed_tax_payment", "0002")
+    fetch_window(Source(2), other, Window(since=None, until=NOON + timedelta(days=9)))
+    theirs, ours = (tmp_path / "landing/tax/deed_tax_payment" / i for i in ("0002", "0001"))
+    (ours / "manifest.bin").write_bytes((theirs / "manifest.bin").read_bytes())
+
+    with pytest.raises(EnvelopeBroken):
+        landing.manifest()
+
+
+def test_a_stale_page_behind_a_gap_is_no_page_of_the_window(landing: Landing):
+    """A page of an older reading must not come back when the list has become shorter."""
+    landing.append(Page(1, b"one", "1", next_cursor=None, declared_total=None))
+    landing.append(Page(3, b"old", "3", next_cursor=None, declared_total=None))
+
+    manifest = landing.close(since=None, until=NOON.isoformat())
+
+    assert [1] == [page.number for page in manifest.pages]
+
+
 def test_an_interrupted_pull_goes_on_after_its_last_landed_page(landing: Landing):
     """Pages that are landed are never asked for again."""
     with pytest.raises(SystemUnavailable):

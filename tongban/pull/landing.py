@@ -1,12 +1,13 @@
 """The landing: every page as received, compressed, sealed, and resumable.
 
 One folder per landing: `<system>/<dataset>/<landing id>/page-000001.bin …` and, when the window
-is complete, `manifest.json`; `unreadable-1.bin …` are answers that no page could be made of,
+is complete, `manifest.bin`; `unreadable-1.bin …` are answers that no page could be made of,
 kept for evidence, newest last. A page file is self-contained (a small header travels inside the
 sealed bytes), so an interrupted pull needs no database to know where to go on. Any fsspec URL
 works; a local folder is the default, s3:// serves several workers.
 
-Nothing here decodes a page, and no file holds a readable value.
+Nothing here decodes a page, and no file holds a readable value: the manifest is sealed too, since
+with key-set paging a cursor is a key, and its bounds decide how far a dataset's cursor moves.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tongban.kernel.records import Page
 
 Seal = Callable[[str, bytes], bytes]
 _HEADER = struct.Struct(">I")
+MANIFEST = "manifest.bin"
 UNREADABLE_KEPT = 20  # a source that fails all night must not fill the disk
 _COMPRESSION_LEVEL = 1  # pages are read once or twice; speed counts more than size
 
@@ -107,15 +109,15 @@ class Landing:
 
     def last(self) -> LandedPage | None:
         """The last page of the unbroken run 1, 2, 3 …, or None."""
-        numbers = set(self._numbers())
-        last = 0
-        while last + 1 in numbers:
-            last += 1
+        last = self._unbroken()
         return self._open(last)[0] if last else None
 
     def close(self, *, since: str | None, until: str) -> Manifest:
-        """Write the manifest of a complete window; doing it again gives the same."""
-        pages = tuple(self._open(number)[0] for number in sorted(self._numbers()))
+        """Write the manifest of a complete window; doing it again gives the same.
+
+        A page file behind a gap is of an older reading, and no page of this window.
+        """
+        pages = tuple(self._open(number)[0] for number in range(1, self._unbroken() + 1))
         totals = [p.declared_total for p in pages if p.declared_total is not None]
         whole = hashlib.sha256("".join(page.digest for page in pages).encode()).hexdigest()
         manifest = Manifest(
@@ -129,7 +131,7 @@ class Landing:
             digest=whole,
         )
         text = json.dumps(asdict(manifest), separators=(",", ":")).encode()
-        self._write(f"{self._folder}/manifest.json", text)
+        self._write(f"{self._folder}/{MANIFEST}", self._seal(self._context(MANIFEST), text))
         return manifest
 
     def manifest(self) -> Manifest:
@@ -137,15 +139,16 @@ class Landing:
 
         Raises:
             LandingMissing: The landing was never closed, or its folder is gone.
+            EnvelopeBroken: The manifest was changed, or is another landing's.
         """
-        path = f"{self._folder}/manifest.json"
+        path = f"{self._folder}/{MANIFEST}"
         if not self._fs.exists(path):
             raise LandingMissing(
                 f"landing {self.landing_id} of {self.system}/{self.dataset} has no manifest; "
                 "pull the window again",
                 landing_id=self.landing_id,
             )
-        data = json.loads(self._fs.cat_file(path))
+        data = json.loads(self._unseal(self._context(MANIFEST), self._fs.cat_file(path)))
         pages = tuple(LandedPage(**page) for page in data.pop("pages"))
         return Manifest(pages=pages, **data)
 
@@ -211,6 +214,14 @@ class Landing:
         start = _HEADER.size
         landed = LandedPage(**json.loads(plain[start : start + length]))
         return landed, zstandard.ZstdDecompressor().decompress(plain[start + length :])
+
+    def _unbroken(self) -> int:
+        """Number of the last page of the run 1, 2, 3 … that has no gap; 0 without a first one."""
+        numbers = set(self._numbers())
+        last = 0
+        while last + 1 in numbers:
+            last += 1
+        return last
 
     def _numbers(self) -> list[int]:
         """Numbers of the page files that are there."""
