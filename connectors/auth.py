@@ -2,18 +2,14 @@
 
 Each kind may write before the body is serialized (form fields, message parts, SOAP headers) and
 after it (signatures over the body's bytes). Secrets come from the connection, stay in memory and
-enter neither messages nor logs. OAuth2 is in `tokens`.
+enter neither messages nor logs. OAuth2 is in `tokens`, WS-Security in `wssecurity`.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
-from datetime import UTC
 from typing import Any
-
-from lxml import etree
 
 from connectors.clock import Clock
 from connectors.drafts import Draft, canonical_query
@@ -21,21 +17,19 @@ from connectors.identity import Identity, Silent, basic_header
 from connectors.signatures import key_material, needs_key, sign, sm3
 from connectors.templates import fill_text, format_moment
 from connectors.tokens import BearerToken, Send
+from connectors.wssecurity import SoapHeaders, UsernameToken, X509Signature
 from tongban.kernel.connections import Connection
 from tongban.kernel.interfaces import (
     ApiKey,
     Auth,
     Basic,
     Interface,
+    NoAuth,
     OAuth2ClientCredentials,
     Signed,
     WsSecurityUsername,
+    WsSecurityX509,
 )
-
-WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
-_MESSAGES = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0"
 
 
 class BasicIdentity(Silent):
@@ -64,59 +58,6 @@ class KeyIdentity(Silent):
             draft.headers[self._spec.name] = value
         else:
             _place(draft, "query", {self._spec.name: value})
-
-
-class UsernameToken(Silent):
-    """WS-Security UsernameToken 1.0, digest or text."""
-
-    def __init__(self, spec: WsSecurityUsername, connection: Connection, clock: Clock) -> None:
-        self._spec = spec
-        self._connection = connection
-        self._clock = clock
-
-    def renew(self) -> bool:
-        """A fresh nonce and time may be believed where the last ones were not."""
-        return True
-
-    def before(self, draft: Draft) -> None:
-        """Add the Security header with a fresh nonce and creation time."""
-        created = self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-        draft.soap_headers.append(
-            security_header(
-                self._connection.secret("login"),
-                self._connection.secret("password"),
-                nonce=secrets.token_bytes(16),
-                created=created[:-3] + "Z",
-                as_digest=self._spec.password == "digest",  # noqa: S105 - a password type
-            )
-        )
-
-
-def security_header(
-    login: str, password: str, *, nonce: bytes, created: str, as_digest: bool
-) -> etree._Element:
-    """Build the wsse:Security element: digest = base64(SHA-1(nonce + created + password)).
-
-    Source:
-        OASIS Web Services Security UsernameToken Profile 1.0, section 3.1.
-    """
-    security = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU})
-    token = etree.SubElement(security, f"{{{WSSE}}}UsernameToken")
-    etree.SubElement(token, f"{{{WSSE}}}Username").text = login
-    secret = etree.SubElement(token, f"{{{WSSE}}}Password")
-    if as_digest:
-        digest = hashlib.sha1(
-            nonce + created.encode() + password.encode(), usedforsecurity=False
-        ).digest()
-        secret.set("Type", f"{_PROFILE}#PasswordDigest")
-        secret.text = base64.b64encode(digest).decode()
-    else:
-        secret.set("Type", f"{_PROFILE}#PasswordText")
-        secret.text = password
-    coded = etree.SubElement(token, f"{{{WSSE}}}Nonce", EncodingType=f"{_MESSAGES}#Base64Binary")
-    coded.text = base64.b64encode(nonce).decode()
-    etree.SubElement(token, f"{{{WSU}}}Created").text = created
-    return security
 
 
 class Signature(Silent):
@@ -207,18 +148,27 @@ def identities(
     interface: Interface, connection: Connection, clock: Clock, send: Send
 ) -> list[Identity]:
     """Give the identities of an interface, in the order declared."""
-    return [_identity(spec, connection, clock, send) for spec in interface.auth]
+    found = [_identity(spec, connection, clock, send) for spec in interface.auth]
+    if interface.soap is not None and interface.soap.headers:
+        found.insert(0, SoapHeaders(interface.soap.headers, connection, clock))
+    return found
 
 
 def _identity(spec: Auth, connection: Connection, clock: Clock, send: Send) -> Identity:
-    if isinstance(spec, Basic):
-        return BasicIdentity(connection)
-    if isinstance(spec, ApiKey):
-        return KeyIdentity(spec, connection)
-    if isinstance(spec, WsSecurityUsername):
-        return UsernameToken(spec, connection, clock)
-    if isinstance(spec, Signed):
-        return Signature(spec, connection, clock)
-    if isinstance(spec, OAuth2ClientCredentials):
-        return BearerToken(spec, connection, clock, send)
-    return Silent()
+    found: Identity
+    match spec:
+        case Basic():
+            found = BasicIdentity(connection)
+        case ApiKey():
+            found = KeyIdentity(spec, connection)
+        case WsSecurityUsername():
+            found = UsernameToken(spec, connection, clock)
+        case WsSecurityX509():
+            found = X509Signature(spec, connection, clock)
+        case Signed():
+            found = Signature(spec, connection, clock)
+        case OAuth2ClientCredentials():
+            found = BearerToken(spec, connection, clock, send)
+        case NoAuth():
+            found = Silent()
+    return found

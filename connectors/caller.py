@@ -109,8 +109,17 @@ class Caller:
         *,
         writes: bool = False,
         url: str | None = None,
+        told: frozenset[int] = frozenset(),
     ) -> Outcome:
         """Make a call until it answers, within the budget's attempts.
+
+        Args:
+            call: As declared.
+            values: What its templates are filled with.
+            where: System and dataset, for messages.
+            writes: It changes something there, so that a lost answer is unclear.
+            url: Instead of the call's own address and query.
+            told: HTTP statuses that are an answer by themselves, whatever the layers say.
 
         Raises:
             RetryLater: It did not answer, or may not be called now.
@@ -123,7 +132,7 @@ class Caller:
         attempt = 1
         while True:
             try:
-                return self._once(call, interface, values, where, writes=writes, url=url)
+                return self._once(call, interface, values, where, writes=writes, url=url, told=told)
             except (SystemUnavailable, RateLimited) as exc:
                 if attempt >= self.system.budget.attempts:
                     raise self._gave_up(exc, attempt, started) from exc
@@ -158,15 +167,16 @@ class Caller:
         *,
         writes: bool,
         url: str | None,
+        told: frozenset[int],
     ) -> Outcome:
         """Send once; a refused identity that can be renewed is renewed and tried once more."""
         try:
-            return self._opened(call, interface, values, where, writes=writes, url=url)
+            return self._opened(call, interface, values, where, writes=writes, url=url, told=told)
         except AuthenticationRefused:
             renewed = [identity.renew() for identity in self._identity(interface)]
             if not any(renewed):
                 raise
-        return self._opened(call, interface, values, where, writes=writes, url=url)
+        return self._opened(call, interface, values, where, writes=writes, url=url, told=told)
 
     def _opened(
         self,
@@ -177,6 +187,7 @@ class Caller:
         *,
         writes: bool,
         url: str | None,
+        told: frozenset[int],
     ) -> Outcome:
         """Send and open the answer."""
         try:
@@ -184,16 +195,32 @@ class Caller:
         except AnswerTooLarge as exc:
             self._keep(exc.head, where, exc)
             raise
+        if answer.status in told:
+            return Outcome(answer, self._said(answer, draft, interface, where), draft.target)
         try:
             if interface.statuses.get(answer.status) == "empty":
                 return Outcome(answer, None, draft.target)
             check_status(answer, interface, draft, where)
             root = self._speaker(interface).read(answer, draft, interface, where)
-            document = open_layers(root, interface, where, status=answer.status, writes=writes)
+            for identity in self._identity(interface):
+                identity.check(answer, interface, where)
+            document = open_layers(
+                root, interface, where, status=answer.status, writes=writes, is_fresh=True
+            )
         except AnswerUnreadable as exc:
             self._keep(answer.body, where, exc)
             raise
         return Outcome(answer, document, draft.target)
+
+    def _said(
+        self, answer: Answer, draft: Draft, interface: Interface, where: str
+    ) -> Document | None:
+        """Read what comes with a status that is an answer by itself; it need not be readable."""
+        plain = Answer(200, answer.headers, answer.body)
+        try:
+            return self._speaker(interface).read(plain, draft, interface, where)
+        except AnswerUnreadable:
+            return None
 
     def _send(
         self,

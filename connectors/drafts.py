@@ -26,7 +26,9 @@ class Draft:
         headers: HTTP headers.
         form: Fields of an urlencoded body, or None.
         message: JSON document or parts of the SOAP message, or None.
+        written_as: Format in which a REST message is written.
         soap_headers: Elements for the SOAP header.
+        understood: Tags of those that the server must understand.
         body: Serialized body; set by the protocol between the two steps of auth.
         writes: Whether the request changes something there, so a lost answer is unclear.
     """
@@ -38,7 +40,9 @@ class Draft:
     headers: dict[str, str] = field(default_factory=dict)
     form: dict[str, str] | None = None
     message: dict[str, Any] | None = None
+    written_as: str = "json"
     soap_headers: list[Any] = field(default_factory=list)
+    understood: set[str] = field(default_factory=set)
     body: bytes = b""
     writes: bool = False
 

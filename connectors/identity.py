@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 from typing import Protocol
 
-from connectors.drafts import Draft
+from connectors.drafts import Answer, Draft
+from tongban.kernel.interfaces import Interface
 
 
 class Identity(Protocol):
@@ -27,6 +28,10 @@ class Identity(Protocol):
         """Forget what may have died; tells whether another try can help."""
         ...
 
+    def check(self, answer: Answer, interface: Interface, where: str) -> None:
+        """Refuse an answer that does not prove who wrote it."""
+        ...
+
 
 class Silent:
     """Does nothing; the others override what they need."""
@@ -40,6 +45,9 @@ class Silent:
     def renew(self) -> bool:
         """Nothing can die."""
         return False
+
+    def check(self, answer: Answer, interface: Interface, where: str) -> None:
+        """Believe the answer."""
 
 
 def basic_header(login: str, password: str) -> str:

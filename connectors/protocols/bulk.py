@@ -68,32 +68,30 @@ class Bulk:
         Raises:
             Irregular: They are not one after another of one form.
         """
-        if any("@" in name or "#" in name or "*" in name for name in shape.fields):
+        if any(mark in name for name in shape.fields for mark in "@#*"):
             raise Irregular
         region = _clean(self.region)
-        most = SAMPLES if self.declared is None else FEWEST
-        samples = _samples(region, f"</{self.tag}>", most)
+        samples = _samples(region, f"</{self.tag}>", FEWEST if self.declared else SAMPLES)
         record = learn(samples, self.declared, self.prefixes)
         blanks = any(_BETWEEN_BLANK.search(sample) for sample in samples)
         layout = Layout(instance_prefix(self.prefixes), blanks)
         prefix = f"{shape.explode}." if shape.explode else None
-        if shape.explode:
-            exploded = record.find(shape.explode)
-            if exploded is not None:
-                exploded.repeats = True
+        exploded = record.find(shape.explode) if shape.explode else None
+        if exploded is not None:
+            exploded.repeats = True
         outer = [f for f in shape.fields if not (prefix and f.startswith(prefix))]
         cut = _cut(region, record, layout, outer, shape.explode)
-        rows = cut.pop("")
+        nothing: Column = [None] * len(cut.pop(""))
         children: dict[str, Column] = {}
         parent_of: list[int] | None = None
         if shape.explode and prefix:
             inner = [f for f in shape.fields if f.startswith(prefix)]
             children, parent_of = _children(cut.get(shape.explode), record, layout, inner, shape)
-        parents = {name: cut.get(name) or [None] * len(rows) for name in outer}
+        parents = {name: cut.get(name) or nothing for name in outer}
         unknown = _unknown(record, region, shape, whole=whole)
-        for columns in (parents, children):
-            for name, column in columns.items():
-                columns[name] = _opened(column, escaped="&" in region)
+        if "&" in region:
+            parents = {name: _opened(column) for name, column in parents.items()}
+            children = {name: _opened(column) for name, column in children.items()}
         return Decoded(assemble(shape, parents, children, parent_of), unknown)
 
 
@@ -158,10 +156,8 @@ def _reference(found: re.Match[str]) -> str:
     return _NAMED[named] if named else _character(decimal, hexadecimal)
 
 
-def _opened(column: Column, *, escaped: bool) -> Column:
+def _opened(column: Column) -> Column:
     """Give texts as they are meant, references opened."""
-    if not escaped:
-        return column
     return [_REFERENCE.sub(_reference, text) if text and "&" in text else text for text in column]
 
 

@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"<(/?)([^\s<>/=!?]+)((?:[ \t\n]+[^\s<>=/]+[ \t\n]*=[ \t\n]*(?:\"[^\"<]*\"|'[^'<]*'))*)"
     r"[ \t\n]*(/?)>([^<]*)"
 )
-_ATTRIBUTE = re.compile(r"([^\s=]+)[ \t\n]*=[ \t\n]*(\"[^\"]*\"|'[^']*')")
+_ATTRIBUTE = re.compile(r"([^\s=]+)[ \t\n]*=[ \t\n]*(?:\"[^\"]*\"|'[^']*')")
 _BLANK = " \t\n"
 
 
@@ -192,7 +192,7 @@ def _tree(text: str, xsi: str | None) -> Sample:
 def _start(tag: str, attributes: str, xsi: str | None) -> str:
     """Give the start tag as written; only constant typing attributes are let through."""
     nil = False
-    for name, value in _ATTRIBUTE.findall(attributes):
+    for name in _ATTRIBUTE.findall(attributes):
         prefix, _, local = name.rpartition(":")
         if name == "xmlns" or prefix == "xmlns":
             continue

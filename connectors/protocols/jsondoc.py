@@ -7,6 +7,7 @@ path asks for is parsed, so success layers and totals cost next to nothing on a 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from connectors.documents import assemble, has_known_parts, is_known
+from connectors.errors import AnswerNamesRepeated, AnswerNotJson
 from tongban.kernel.errors import AnswerUnreadable
 from tongban.kernel.records import Decoded, RecordShape
 
@@ -34,7 +36,7 @@ def parse_json(body: bytes, where: str) -> JsonDocument:
     """Check that UTF-8 bytes are one JSON document and give it.
 
     Raises:
-        AnswerUnreadable: They are not; the message tells the place, not the text.
+        AnswerNotJson: They are not; the message tells the place, not the text.
     """
     try:
         if body.lstrip()[:1] == b"{":
@@ -44,10 +46,40 @@ def parse_json(body: bytes, where: str) -> JsonDocument:
         raise _unreadable(where, exc) from exc
 
 
-def _unreadable(where: str, exc: Exception) -> AnswerUnreadable:
+def _unreadable(where: str, exc: Exception) -> AnswerNotJson:
     found = _AT_BYTE.search(str(exc))
     place = f" at byte {found.group(1)}" if found else ""
-    return AnswerUnreadable(f"{where}: the answer is no valid JSON{place}; its digest is kept")
+    return AnswerNotJson(f"{where}: the answer is no valid JSON{place}; its digest is kept")
+
+
+class _NameTwice(Exception):
+    """One object has two members of the same name."""
+
+
+def _members_once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a repeated name; the values are not needed, so nothing is kept of them."""
+    if len(dict(pairs)) < len(pairs):
+        raise _NameTwice
+
+
+def check_names(body: bytes, where: str) -> None:
+    """Refuse a document in which one object has two members of the same name, at any depth.
+
+    The fast decoder keeps the last one in silence, and other readers the first. It costs about as
+    much as decoding, so it is done once, when a page has just come.
+
+    Raises:
+        AnswerNamesRepeated: There is one.
+    """
+    try:
+        json.loads(body, object_pairs_hook=_members_once, parse_float=str, parse_int=str)
+    except _NameTwice:
+        raise AnswerNamesRepeated(
+            f"{where}: one object of the answer has two fields of the same name; which one counts "
+            "is not ours to guess, its digest is kept"
+        ) from None
+    except (ValueError, RecursionError) as exc:
+        raise _unreadable(where, exc) from exc
 
 
 class JsonDocument:
@@ -81,6 +113,10 @@ class JsonDocument:
                 raise _unreadable(self._where, exc) from exc
             self._opened[walked] = members
         return members
+
+    def check_names(self) -> None:
+        """Refuse repeated names; see the function of that name."""
+        check_names(bytes(self._raw), self._where)
 
     def text(self, path: str) -> str | None:
         """Give one value as text; objects and lists as compact JSON."""

@@ -127,8 +127,8 @@ def _fill(element: Element, value: Element) -> None:
         if name in element.attrib:
             del element.attrib[name]
     element.text = value.text
-    for name, text in value.attrib.items():
-        if name not in {"id", _ID_12, *_ROOT}:
-            element.set(name, text)
+    for key, attribute in value.attrib.items():
+        if key not in {"id", _ID_12, *_ROOT}:
+            element.set(key, attribute)
     for child in value:
         element.append(deepcopy(child))

@@ -1,4 +1,4 @@
-"""REST: requests with query, form or JSON body; answers in JSON or XML.
+"""REST: requests and answers in JSON, XML, NDJSON, CSV, and forms.
 
 What is asked and where success, rows and pages stand in the answer is declared in the system's
 YAML. Nothing here retries, pages or knows a department.
@@ -7,6 +7,8 @@ YAML. Nothing here retries, pages or knows a department.
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,13 +17,21 @@ import msgspec
 from connectors.answers import check_rest
 from connectors.documents import Document
 from connectors.drafts import Answer, Draft
-from connectors.protocols.jsondoc import parse_json
+from connectors.protocols.jsondoc import JsonDocument, parse_json
+from connectors.protocols.lines import parse_lines, parse_table
 from connectors.protocols.xmldoc import parse_xml, to_utf8
-from connectors.templates import fill, fill_text, json_text
+from connectors.templates import fill, fill_text, json_text, xml_text
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.interfaces import Call, Interface
 
 _FORM = "application/x-www-form-urlencoded"
+_KINDS = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+}
+_ACCEPT = {**_KINDS, "auto": "application/json"}
 
 
 class RestProtocol:
@@ -44,7 +54,9 @@ class RestProtocol:
             headers=dict(interface.headers),
             writes=writes,
         )
-        draft.headers.setdefault("Accept", "application/json")
+        draft.headers |= {k: fill_text(v, values) for k, v in call.headers.items()}
+        draft.headers.setdefault("Accept", _ACCEPT[interface.answers])
+        draft.written_as = call.send_as
         if call.form:
             draft.form = {k: _text(v) for k, v in fill(call.form, values).items()}
         if call.body is not None:
@@ -55,13 +67,13 @@ class RestProtocol:
         """Write the body's bytes in the interface's charset."""
         if draft.form is None and draft.message is None:
             return
-        kind = "application/json" if draft.form is None else _FORM
+        kind = _KINDS[draft.written_as] if draft.form is None else _FORM
         draft.headers.setdefault("Content-Type", f"{kind}; charset={interface.charset}")
         try:
             if draft.form is not None:
                 draft.body = urlencode(draft.form, encoding=interface.charset).encode()
             else:
-                draft.body = _json_bytes(draft.message, interface.charset)
+                draft.body = _written(draft, interface)
         except (UnicodeEncodeError, TypeError):
             raise ConfigInvalid(
                 f"{self._system}: {draft.what} holds a value that {interface.charset} or JSON "
@@ -77,7 +89,36 @@ class RestProtocol:
         """
         if not _explains_itself(answer, interface):
             check_rest(answer, draft, where)
-        return parse_body(answer.body, interface, where)
+        document = parse_body(answer.body, interface, where)
+        if isinstance(document, JsonDocument):
+            document.check_names()
+        return document
+
+
+def _written(draft: Draft, interface: Interface) -> bytes:
+    """Write a message as its call declares."""
+    if draft.written_as == "json":
+        return _json_bytes(draft.message, interface.charset)
+    if draft.written_as == "xml":
+        declaration = f'<?xml version="1.0" encoding="{interface.charset}"?>\n'
+        return (declaration + xml_text(draft.message)).encode(interface.charset)
+    records = next(iter((draft.message or {}).values()), None)
+    if not isinstance(records, list):
+        raise ConfigInvalid(f"{draft.what}: a body sent as {draft.written_as} needs one list")
+    if draft.written_as == "ndjson":
+        return b"".join(_json_bytes(record, interface.charset) + b"\n" for record in records)
+    return _table(records, interface).encode(interface.charset)
+
+
+def _table(records: list[dict[str, Any]], interface: Interface) -> str:
+    """Write flat records as CSV; a field that a record lacks is an empty cell."""
+    names = interface.csv.header or tuple(dict.fromkeys(k for r in records for k in r))
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, names, delimiter=interface.csv.delimiter, lineterminator="\r\n")
+    if not interface.csv.header:
+        writer.writeheader()
+    writer.writerows({name: _text(record.get(name)) for name in names} for record in records)
+    return made.getvalue()
 
 
 def _json_bytes(message: Any, charset: str) -> bytes:
@@ -88,9 +129,19 @@ def _json_bytes(message: Any, charset: str) -> bytes:
 
 
 def parse_body(body: bytes, interface: Interface, where: str) -> Document:
-    """Read a body as JSON or, where it starts with an angle bracket, as XML."""
+    """Read a body in the declared format; `auto` is XML where it starts with an angle bracket.
+
+    Raises:
+        AnswerUnreadable: It is not in that format or charset.
+    """
     utf8 = to_utf8(body, interface.charset, where)
-    if utf8.lstrip()[:1] == b"<":
+    start = utf8.lstrip()[:1]
+    kind = interface.answers
+    if kind == "ndjson":
+        return parse_lines(utf8, where)
+    if kind == "csv" and start != b"{":  # an error of the gateway may come as JSON
+        return parse_table(utf8, interface.csv, where)
+    if kind == "xml" or (kind == "auto" and start == b"<"):
         return parse_xml(utf8.lstrip(), where)
     return parse_json(utf8, where)
 

@@ -47,7 +47,9 @@ class Shape:
         name: Local name.
         repeats: It may occur several times.
         nillable: `xsi:nil` is allowed.
-        type_name: Local name of its type, for drafts and binary content; empty when anonymous.
+        type_name: Local name of its type; empty when anonymous.
+        type_space: Namespace of its type.
+        array_of: Type of the items when it is an array of SOAP encoding.
         binary: `base64` or `hex` when its text is one of them, else empty.
         children: In the schema's order.
         ordered: The children's order is the schema's (a sequence); else any order is right.
@@ -61,6 +63,8 @@ class Shape:
     repeats: bool = False
     nillable: bool = False
     type_name: str = ""
+    type_space: str = ""
+    array_of: Name | None = None
     binary: str = ""
     children: tuple[Shape, ...] = ()
     ordered: bool = True
@@ -93,6 +97,7 @@ class _Content:
     ordered: bool = True
     is_open: bool = False
     binary: str = ""
+    array_of: Name | None = None
 
     def add(self, shape: Shape) -> None:
         """Add a child; the same name in two branches of a choice is one child."""
@@ -110,12 +115,14 @@ class Spoken:
 
     Attributes:
         answer: Shape of the first element of the answer's Body.
+        request: Shape of the first element of the request's Body.
         style: `document` or `rpc`.
         encoded: Values are written by the rules of SOAP encoding.
         namespace: Of the rpc wrapper.
     """
 
     answer: Shape
+    request: Shape
     style: str
     encoded: bool
     namespace: str
@@ -155,22 +162,27 @@ class Schemas:
         target = root.get("targetNamespace", "")
         for node in root:
             kind = _local(node)
-            name = (target, node.get("name", ""))
             if kind == "import":
                 self._read_wsdl(urljoin(url, node.get("location", "")))
             elif kind == "types":
                 for schema in node.iter(f"{{{XSD}}}schema"):
                     self._read_schema(schema, url, schema.get("targetNamespace", ""))
-            elif kind == "message":
-                self._messages[name] = node
-            elif kind == "portType":
-                self._port_types[name] = node
-            elif kind == "binding" and _soap_child(node, "binding") is not None:
-                self._bindings[name] = (node, target)
-            elif kind == "service":
-                for port in node.iter(f"{{{WSDL}}}port"):
-                    binding = _qname(port, port.get("binding", ""), target)
-                    self._ports.append((name[1], port.get("name", ""), binding))
+            else:
+                self._keep(kind, node, target)
+
+    def _keep(self, kind: str, node: Node, target: str) -> None:
+        """Keep a message, port type, SOAP binding or the ports of a service."""
+        name = (target, node.get("name", ""))
+        if kind == "message":
+            self._messages[name] = node
+        elif kind == "portType":
+            self._port_types[name] = node
+        elif kind == "binding" and _soap_child(node, "binding") is not None:
+            self._bindings[name] = (node, target)
+        elif kind == "service":
+            for port in node.iter(f"{{{WSDL}}}port"):
+                binding = _qname(port, port.get("binding", ""), target)
+                self._ports.append((name[1], port.get("name", ""), binding))
 
     def _read_schema(self, schema: Node, url: str, target: str) -> None:
         for node in schema:
@@ -199,6 +211,8 @@ class Schemas:
             return
         self._seen.add(key)
         root = self._parsed(url)
+        if chameleon and not root.get("targetNamespace"):
+            root.set("targetNamespace", chameleon)  # an include takes its includer's namespace
         if _local(root) == "schema":
             self._read_schema(root, url, root.get("targetNamespace") or chameleon or "")
 
@@ -218,7 +232,7 @@ class Schemas:
                     return self._spoken(node, operation, target)
         return None
 
-    def _spoken(self, binding: Node, operation: Node, target: str) -> Spoken | None:
+    def _spoken(self, binding: Node, operation: Node, target: str) -> Spoken:
         style = "document"
         for owner in (binding, operation):
             found = _soap_child(owner, "binding" if owner is binding else "operation")
@@ -233,22 +247,27 @@ class Schemas:
         encoded = any(body.get("use") == "encoded" for body in bodies)
         namespace = next((b.get("namespace") for b in bodies if b.get("namespace")), "") or ""
         port_type = self._port_types.get(_qname(binding, binding.get("type", ""), target))
-        message = self._output(port_type, operation.get("name", ""), target)
+        name = operation.get("name", "")
+        sides = [self._side(port_type, name, side, style, target) for side in ("input", "output")]
+        return Spoken(sides[1], sides[0], style, encoded, namespace)
+
+    def _side(self, port_type: Node | None, name: str, side: str, style: str, target: str) -> Shape:
+        """Describe the first element of a message's Body."""
+        wrapper = name if side == "input" else f"{name}Response"
+        message = self._message(port_type, name, side, target)
         if message is None:
-            return None
+            return Shape(wrapper, is_open=True)
         parts = [self._part(part) for part in message.iterchildren(f"{{{WSDL}}}part")]
         if style == "document":
-            answer = parts[0] if parts else Shape("", is_open=True)
-        else:
-            answer = Shape(f"{operation.get('name')}Response", children=tuple(parts))
-        return Spoken(answer, style, encoded, namespace)
+            return parts[0] if parts else Shape("", is_open=True)
+        return Shape(wrapper, children=tuple(parts))
 
-    def _output(self, port_type: Node | None, name: str, target: str) -> Node | None:
+    def _message(self, port_type: Node | None, name: str, side: str, target: str) -> Node | None:
         for operation in port_type if port_type is not None else ():
             if _local(operation) == "operation" and operation.get("name") == name:
-                output = next((n for n in operation if _local(n) == "output"), None)
-                if output is not None:
-                    return self._messages.get(_qname(output, output.get("message", ""), target))
+                found = next((n for n in operation if _local(n) == side), None)
+                if found is not None:
+                    return self._messages.get(_qname(found, found.get("message", ""), target))
         return None
 
     def _part(self, part: Node) -> Shape:
@@ -256,7 +275,7 @@ class Schemas:
             return self._global(_qname(part, part.get("element", ""), ""), part, 0)
         name = _qname(part, part.get("type", ""), "")
         content = self._type(name, 0)
-        return _shape(part.get("name", ""), name[1], content)
+        return _shape(part.get("name", ""), name, content)
 
     def _global(self, name: Name, where: Node, depth: int) -> Shape:
         found = self._known.get(("element", name))
@@ -271,13 +290,13 @@ class Schemas:
             return self._global(_qname(node, node.get("ref", ""), target), node, depth)
         name = node.get("name", "")
         if depth > DEEPEST:
-            content, type_name = _Content(is_open=True), ""
+            content, type_name = _Content(is_open=True), ("", "")
         elif node.get("type"):
             full = _qname(node, node.get("type", ""), target)
-            content, type_name = self._type(full, depth), full[1]
+            content, type_name = self._type(full, depth), full
         else:
             inner = next((n for n in node if _local(n) in {"complexType", "simpleType"}), None)
-            content, type_name = _Content(is_open=inner is None), ""
+            content, type_name = _Content(is_open=inner is None), ("", "")
             if inner is not None:
                 self._collect(inner, schema, content, depth)
         shape = _shape(name, type_name, content)
@@ -327,17 +346,8 @@ class Schemas:
             kind = _local(part)
             if kind == "element":
                 content.add(self._element(part, schema, depth + 1, times=part))
-            elif kind in {"sequence", "choice", "all"}:
-                if kind == "all" or _repeats(part):
-                    content.ordered = False
-                before = len(content.children)
-                self._collect(part, schema, content, depth)
-                if _repeats(part):
-                    content.children[before:] = [
-                        replace(c, repeats=True) for c in content.children[before:]
-                    ]
-            elif kind in {"complexContent", "simpleContent"}:
-                self._collect(part, schema, content, depth)
+            elif kind in {"sequence", "choice", "all", "complexContent", "simpleContent"}:
+                self._particle(part, schema, content, depth)
             elif kind in {"extension", "restriction"}:
                 self._derive(part, schema, content, depth, kind)
             elif kind in {"group", "attributeGroup"} and part.get("ref"):
@@ -349,6 +359,16 @@ class Schemas:
                 content.attributes.append(name)
             elif kind == "any":
                 content.is_open = True
+
+    def _particle(self, part: Node, schema: Node, content: _Content, depth: int) -> None:
+        before = len(content.children)
+        self._collect(part, schema, content, depth)
+        if _local(part) == "all" or _repeats(part):
+            content.ordered = False
+        if _repeats(part):
+            content.children[before:] = [
+                replace(c, repeats=True) for c in content.children[before:]
+            ]
 
     def _derive(self, part: Node, schema: Node, content: _Content, depth: int, kind: str) -> None:
         """Add what a derived type inherits; a restriction of SOAP's Array gets its item."""
@@ -370,17 +390,20 @@ class Schemas:
             written = attribute.get(f"{{{WSDL}}}arrayType", "")
             if written:
                 name = _qname(attribute, written.partition("[")[0], "")
-                item = _shape("item", name[1], self._type(name, depth + 1))
+                item = _shape("item", name, self._type(name, depth + 1))
+                content.array_of = name
                 content.children.append(replace(item, repeats=True, nillable=True))
                 content.is_open = True  # items may have any name
                 return
         self._collect(part, part, content, depth)
 
 
-def _shape(name: str, type_name: str, content: _Content) -> Shape:
+def _shape(name: str, kind: Name, content: _Content) -> Shape:
     return Shape(
         name=name,
-        type_name=type_name,
+        type_name=kind[1],
+        type_space=kind[0],
+        array_of=content.array_of,
         binary="" if content.children else content.binary,
         children=tuple(content.children),
         ordered=content.ordered,
@@ -420,7 +443,7 @@ def _label(node: Node) -> str:
 
 
 @lru_cache(maxsize=32)
-def _read(folder: Path, key: str, stamp: tuple[int, ...]) -> Schemas:
+def _read(folder: Path, key: str, stamp: tuple[int, ...]) -> Schemas:  # noqa: ARG001 - part of the key
     return Schemas(Library(folder, Soap.model_validate_json(key)))
 
 

@@ -1,7 +1,7 @@
 """SOAP 1.1 and 1.2: envelopes out, envelopes and faults in.
 
-Document and rpc style, literal and encoded. The request is built from the pinned WSDL; the answer is
-parsed by our own hardened reader in the declared charset, and the first element of its Body is
+Document and rpc style, literal and encoded. The request is built from the pinned WSDL; the answer
+is parsed by our own hardened reader in the declared charset, and the first element of its Body is
 the document that success layers and record paths are relative to.
 """
 
@@ -49,6 +49,7 @@ _AUTHENTICATION = frozenset(
     }
 )
 _SERVER = frozenset({"Server", "Receiver"})
+_TRUE = {"1.1": "1", "1.2": "true"}  # SOAP 1.1 knows only 0 and 1
 _NAME = re.compile(r"^[\w.:-]{1,60}$")
 
 
@@ -106,7 +107,10 @@ class SoapProtocol:
             if header is None:
                 header = etree.Element(f"{{{namespace}}}Header")
                 envelope.insert(0, header)
-            header.extend(draft.soap_headers)
+            for element in draft.soap_headers:
+                if element.tag in draft.understood:
+                    element.set(f"{{{namespace}}}mustUnderstand", _TRUE[soap.version])
+                header.append(element)
         text = etree.tostring(envelope, encoding="unicode")
         declaration = f'<?xml version="1.0" encoding="{interface.charset}"?>\n'
         draft.body = (declaration + str(text)).encode(interface.charset, "xmlcharrefreplace")

@@ -18,7 +18,8 @@ from requests.adapters import HTTPAdapter
 from connectors.budget import BudgetKeeper
 from connectors.clock import Clock
 from connectors.drafts import Answer, Draft
-from connectors.errors import AnswerTooLarge, CertificateInvalid
+from connectors.errors import AnswerTooLarge
+from connectors.protocols.certificates import Tls, tls_refusal
 from tongban.kernel.budgets import Budget
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import (
@@ -40,17 +41,6 @@ _NOT_SENT = (
 )
 
 
-class LegacyTls(HTTPAdapter):
-    """Speaks down to TLS 1.0 with old ciphers, for servers whose YAML says `tls: legacy`."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make pools with the weaker context; certificates are still verified."""
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.set_ciphers("DEFAULT@SECLEVEL=0")
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
-
-
 class Transport:
     """HTTP to one system, inside its budget."""
 
@@ -62,6 +52,7 @@ class Transport:
         self._clock = clock
         self._connection = connection
         self._opened: requests.Session | None = None
+        self._tls: Tls | None = None
         self.observer: Callable[[Draft, Answer], None] | None = None  # sees, changes nothing
 
     @property
@@ -82,8 +73,8 @@ class Transport:
             certificate = str(extra["client_cert_file"])
             session.cert = (certificate, str(key)) if key else certificate
         size = max(self.budget.concurrent, 1)
-        adapter = LegacyTls if self.budget.tls == "legacy" else HTTPAdapter
-        session.mount("https://", adapter(pool_maxsize=size, max_retries=0))
+        self._tls = Tls(self.budget.tls, size)
+        session.mount("https://", self._tls)
         session.mount("http://", HTTPAdapter(pool_maxsize=size, max_retries=0))
         self._opened = session
         return session
@@ -176,12 +167,11 @@ class Transport:
     def _mapped(self, draft: Draft, exc: Exception) -> Exception:
         """Sort a foreign exception by what the caller must do."""
         chain = list(_causes(exc))
-        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
-            return CertificateInvalid(
-                f"{self.system}: the server's TLS certificate was refused (expired, another host, "
-                "or an issuer that ca_file of the connection does not hold); nothing was sent",
-                system=self.system,
-            )
+        refused = tls_refusal(
+            self.system, chain, was_asked=self._tls is not None and self._tls.was_asked
+        )
+        if refused is not None:
+            return refused
         if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in chain):
             return AnswerUnreadable(
                 f"{self.system}: {draft.what} answers with broken compression", system=self.system

@@ -14,7 +14,9 @@ from typing import Any
 
 from lxml import etree
 
+from connectors.protocols.encoded import encode
 from connectors.protocols.pinned import Library, check_pinned
+from connectors.protocols.schema import schemas_of
 from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
 from tongban.kernel.interfaces import Soap
 from tongban.kernel.yamlfile import suggestion
@@ -114,6 +116,9 @@ class Description:
                 system=self._system,
                 operation=name,
             ) from None  # foreign texts may quote a value
+        spoken = schemas_of(self._folder, self._soap).operation(name, self._soap)
+        if spoken is not None and spoken.encoded:
+            return encode(envelope, spoken.request.children)
         return envelope
 
 

@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from connectors.auth import WSSE, Signature, security_header
+from connectors.auth import Signature
 from connectors.drafts import Draft
 from connectors.fields import open_column, read_key, sm4_cbc_open
 from connectors.signatures import hmac_sm3, key_material, sign, sm3
+from connectors.wssecurity import WSSE, add_username_token, new_security
 from tests.connectors.serving import FakeClock
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import AnswerUnreadable, CredentialsMissing
@@ -106,8 +107,9 @@ def test_broken_key_file_is_a_missing_credential():
 
 def test_password_digest_follows_the_username_token_profile():
     """Base64 of SHA-1 over nonce, creation time and password (example of WSS4J's own tests)."""
-    header = security_header(
-        "user", "pw", nonce=b"12345678", created="2018-10-08T04:00:00Z", as_digest=True
+    header = new_security()
+    add_username_token(
+        header, "user", "pw", nonce=b"12345678", created="2018-10-08T04:00:00Z", as_digest=True
     )
 
     password = header.find(f".//{{{WSSE}}}Password")
@@ -121,7 +123,8 @@ def test_password_digest_follows_the_username_token_profile():
 
 def test_text_password_travels_as_text():
     """The other type of the profile."""
-    header = security_header("user", "pw", nonce=b"1", created="t", as_digest=False)
+    header = new_security()
+    add_username_token(header, "user", "pw", nonce=b"1", created="t", as_digest=False)
     assert "pw" == header.find(f".//{{{WSSE}}}Password").text
 
 

@@ -100,10 +100,41 @@ class ApiKey(Strict):
 
 
 class WsSecurityUsername(Strict):
-    """WS-Security UsernameToken in the SOAP header, with a fresh nonce and creation time."""
+    """WS-Security UsernameToken in the SOAP header, with a fresh nonce and creation time.
+
+    Attributes:
+        password: How it travels.
+        timestamp_s: Validity of a Timestamp beside the token; null for none.
+        must_understand: The server must refuse the call when it does not know the header.
+    """
 
     kind: Literal["ws_security_username"]
     password: Literal["digest", "text"] = "digest"  # noqa: S105 - a password type
+    timestamp_s: float | None = Field(default=None, gt=0)
+    must_understand: bool = False
+
+
+class WsSecurityX509(Strict):
+    """WS-Security X.509 signature (RSA-SHA256) over Body and Timestamp of the envelope.
+
+    Attributes:
+        key: Field of the connection with the private key's file, or the key itself, in PEM.
+        certificate: Field of the connection with our certificate's file, or itself, in PEM.
+        timestamp_s: Validity of the Timestamp.
+        sign: What is signed beside Body and Timestamp, where it is there.
+        must_understand: The server must refuse the call when it does not know the header.
+        verify: Answers must be signed too, over their Body, by the server's certificate.
+        server_certificate: Field of the connection with that certificate.
+    """
+
+    kind: Literal["ws_security_x509"]
+    key: str = "private_key_file"
+    certificate: str = "certificate_file"
+    timestamp_s: float = Field(default=300.0, gt=0)
+    sign: tuple[Literal["username_token", "certificate"], ...] = ()
+    must_understand: bool = False
+    verify: bool = False
+    server_certificate: str = "server_certificate_file"
 
 
 class Signed(Strict):
@@ -143,7 +174,13 @@ class OAuth2ClientCredentials(Strict):
 
 
 Auth = Annotated[
-    NoAuth | Basic | ApiKey | WsSecurityUsername | Signed | OAuth2ClientCredentials,
+    NoAuth
+    | Basic
+    | ApiKey
+    | WsSecurityUsername
+    | WsSecurityX509
+    | Signed
+    | OAuth2ClientCredentials,
     Field(discriminator="kind"),
 ]
 
