@@ -1,4 +1,4 @@
-"""Commands for one department system: system check, try — new and fake are beside them."""
+"""Commands for one department system: system new, check, try, fake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from tongban.commands.opening import console, print_json
 
 if TYPE_CHECKING:
+    from tongban.onboarding.drafting import Draft
     from tongban.onboarding.preview import PreviewRow
 
 app = typer.Typer()
@@ -24,6 +25,7 @@ Days = Annotated[
 ]
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+SURE = 0.8  # confidence from which a match is shown in green
 OUTCOMES = {"accepted": "green", "warned": "yellow", "quarantined": "red"}
 
 
@@ -91,6 +93,102 @@ def try_rows(
             console.print(f"not in the mapping: {names}", style="yellow", markup=False)
     if not any(row.outcome != "quarantined" for row in found.rows):
         raise typer.Exit(1)
+
+
+@system.command()
+def new(
+    name: Name,
+    *,
+    wsdl: Annotated[str | None, typer.Option(help="WSDL: a file or an http address.")] = None,
+    openapi: Annotated[str | None, typer.Option(help="OpenAPI: a file or an http address.")] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(help="A real answer (JSON or XML) where the description is silent."),
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="Call to draft; the likeliest query when not given.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the dataset; one with a contract is mapped onto it.")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Draft a system, a contract and a mapping from a WSDL or an OpenAPI file; overwrites nothing.
+
+    Exit code 1 when the drafts need something filled in before `tongban check` accepts them.
+    """
+    from tongban.kernel.catalog import load_catalog
+    from tongban.kernel.settings import load_settings
+    from tongban.onboarding.drafting import draft, write
+    from tongban.onboarding.openapi import read_openapi
+    from tongban.onboarding.sample import read_sample
+    from tongban.onboarding.sources import read_source
+    from tongban.onboarding.wsdl import read_wsdl
+
+    given = wsdl or openapi
+    if given is None or (wsdl and openapi):
+        raise typer.BadParameter("give either --wsdl or --openapi")
+    source = read_source(given)
+    settings = load_settings()
+    found = draft(
+        load_catalog(settings.root),
+        name,
+        read_wsdl(source) if wsdl else read_openapi(source),
+        origin=source.name,
+        operation=operation,
+        dataset=dataset,
+        sample=read_sample(read_source(sample)) if sample else None,
+    )
+    write(settings.root, found)
+    if json_output:
+        print_json(_drafted(found))
+    else:
+        _show_draft(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _drafted(found: Draft) -> dict[str, object]:
+    """A draft as one document."""
+    fields = [
+        {
+            "source": item.path,
+            "target": item.target or None,
+            "type": item.type,
+            "classification": item.classification,
+            "confidence": item.confidence,
+            "why": item.why,
+        }
+        for item in found.proposals
+    ]
+    return {
+        "system": found.system,
+        "dataset": found.dataset,
+        "operation": found.operation,
+        "files": list(found.files),
+        "fields": fields,
+        "to_fill": found.to_fill,
+        "notes": list(found.notes),
+        "problems": found.problems,
+    }
+
+
+def _show_draft(found: Draft) -> None:
+    """Files, matches, and what is left to do."""
+    table = Table("source", "label", "field", "type", "class", "how sure, and why")
+    for item in found.proposals:
+        colour = "green" if item.confidence >= SURE else "yellow" if item.confidence else "dim"
+        words = (item.path, item.node.label, item.target, item.type, item.classification)
+        table.add_row(*map(_plain, words), f"[{colour}]{_plain(item.why)}[/]")
+    console.print(table)
+    for path in found.files:
+        console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+    for text in (*found.to_fill, *found.notes):
+        console.print(f"fill: {text}", style="yellow", soft_wrap=True, markup=False)
+    for text in found.problems:
+        console.print(f"not yet accepted: {text}", style="red", soft_wrap=True, markup=False)
+    if not found.problems:
+        console.print("`tongban check` accepts the drafts as they are", style="green")
 
 
 def _row_table(

@@ -1,0 +1,90 @@
+"""Vocabulary: how source fields are usually called, beyond what our own mappings already know.
+
+Departments name columns by the first letters of their Chinese words, or by short English. A row
+says: this word usually means that field of ours. Our mappings and contracts weigh more than it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final[dict[str, str]] = {
+    # people
+    "xm": "name",
+    "xingming": "name",
+    "username": "name",
+    "personname": "name",
+    "sfzh": "id_no",
+    "sfzhm": "id_no",
+    "sfzjhm": "id_no",
+    "zjhm": "id_no",
+    "zjh": "id_no",
+    "gmsfhm": "id_no",
+    "idcard": "id_no",
+    "idno": "id_no",
+    "idnumber": "id_no",
+    "certno": "id_no",
+    "certificateno": "certificate_no",
+    "zjlx": "id_type",
+    "zjzl": "id_type",
+    "sfzjlx": "id_type",
+    "idtype": "id_type",
+    "certtype": "id_type",
+    "xb": "gender",
+    "sex": "gender",
+    "gender": "gender",
+    "mz": "nation",
+    "csrq": "birth_date",
+    "birthday": "birth_date",
+    "dateofbirth": "birth_date",
+    "sjh": "phone",
+    "sjhm": "phone",
+    "lxdh": "phone",
+    "mobile": "phone",
+    "telephone": "phone",
+    "tel": "phone",
+    "dz": "address",
+    "zz": "address",
+    "txdz": "address",
+    # units
+    "dwmc": "unit_name",
+    "qymc": "name",
+    "tyshxydm": "credit_code",
+    "shxydm": "credit_code",
+    "xydm": "credit_code",
+    "creditcode": "credit_code",
+    "uscc": "credit_code",
+    "fddbr": "legal_representative",
+    "frdb": "legal_representative",
+    # objects
+    "bdcdyh": "unit_no",
+    "zl": "address",
+    "jzmj": "building_area",
+    "htbh": "contract_no",
+    "hth": "contract_no",
+    "contractno": "contract_no",
+    # moments
+    "gxsj": "changed_at",
+    "xgsj": "changed_at",
+    "bgsj": "changed_at",
+    "updatetime": "changed_at",
+    "updatedat": "changed_at",
+    "updatedate": "changed_at",
+    "lastmodified": "changed_at",
+    "lastupdate": "changed_at",
+    "lastupdated": "changed_at",
+    "modifytime": "changed_at",
+    "modifiedat": "changed_at",
+    "changetime": "changed_at",
+    "djsj": "registered_at",
+    "jfny": "period_month",
+    # the rest
+    "zt": "state",
+    "state": "state",
+    "status": "status",
+    "xzqh": "area_code",
+    "xzqhdm": "area_code",
+    "qxdm": "area_code",
+    "areacode": "area_code",
+    "je": "paid_amount",
+}

@@ -1,0 +1,213 @@
+"""WSDL 1.1: operations, their messages and their binding, for drafting.
+
+The best port is chosen as an engineer would: SOAP 1.1 or 1.2 over HTTP before anything else, a
+version that all clients speak before a newer one. Imports are collected to be pinned. Calls later
+go through zeep, which is stricter; what this reader understands, zeep may still refuse.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from lxml import etree
+
+from tongban.kernel.errors import ConfigInvalid, TongbanError
+from tongban.onboarding.described import Description, Node, Operation
+from tongban.onboarding.sources import Source, read_import
+from tongban.onboarding.xsd import XS, Schemas, qualified
+
+WSDL: Final = "{http://schemas.xmlsoap.org/wsdl/}"
+SOAP: Final = {
+    "http://schemas.xmlsoap.org/wsdl/soap/": "1.1",
+    "http://schemas.xmlsoap.org/wsdl/soap12/": "1.2",
+}
+MOST_FILES = 200
+_STANDARD = ("http://www.w3.org/", "http://schemas.xmlsoap.org/", "http://docs.oasis-open.org/")
+Element = Any
+
+
+class Wsdl:
+    """One description with everything that it imports."""
+
+    def __init__(self, source: Source) -> None:
+        self.files: dict[str, bytes] = {}
+        self.locations: dict[str, str] = {}
+        self.notes: list[str] = []
+        self._roots: list[Element] = []
+        self._seen: set[str] = set()
+        self._collect(source)
+        if not any(root.tag == f"{WSDL}definitions" for root in self._roots):
+            raise ConfigInvalid(
+                f"{source.location}: no WSDL 1.1 description; its root is not wsdl:definitions"
+            )
+        schemas = [s for root in self._roots for s in root.iter(f"{{{XS}}}schema")]
+        self.schemas = Schemas(schemas)
+
+    def _collect(self, source: Source) -> None:
+        """Read a file and what it imports, each once."""
+        self._seen.add(source.location)
+        if len(self._seen) > MOST_FILES:
+            raise ConfigInvalid(f"{source.location}: imports more than {MOST_FILES} files")
+        root = parsed(source)
+        name = self._name(source)
+        self.files[name] = source.content
+        self._roots.append(root)
+        for element in root.iter(f"{WSDL}import", f"{{{XS}}}import", f"{{{XS}}}include"):
+            location = element.get("location") or element.get("schemaLocation")
+            space = element.get("namespace") or ""
+            if location and not space.startswith(_STANDARD):
+                self._import(source, location)
+
+    def _import(self, source: Source, location: str) -> None:
+        try:
+            found = read_import(source.location, location)
+        except TongbanError as exc:
+            self.notes.append(f"an import could not be read: {exc}")
+            return
+        if found.location not in self._seen:
+            self._collect(found)
+        pinned = next((n for n, body in self.files.items() if body == found.content), found.name)
+        if pinned.rpartition("/")[2] != location.rpartition("/")[2]:
+            is_web = urlsplit(source.location).scheme in {"http", "https"}
+            address = urljoin(source.location, location) if is_web else location
+            self.locations[address] = pinned
+
+    def _name(self, source: Source) -> str:
+        """A name that no other file of this description has."""
+        name, number = source.name, 1
+        while name in self.files:
+            number += 1
+            stem, dot, suffix = source.name.rpartition(".")
+            name = f"{stem}_{number}{dot}{suffix}"
+        return name
+
+    def _named(self, kind: str, name: str) -> Element | None:
+        local = name.rpartition("}")[2]
+        for root in self._roots:
+            for element in root.iter(f"{WSDL}{kind}"):
+                space = root.get("targetNamespace") or ""
+                if element.get("name") == local and name in {local, f"{{{space}}}{local}"}:
+                    return element
+        return None
+
+    def describe(self) -> Description:
+        """The description of its best port.
+
+        Raises:
+            ConfigInvalid: It offers no SOAP port.
+        """
+        ports = list(self._ports())
+        if not ports:
+            raise ConfigInvalid("the WSDL has no SOAP port; is it only an abstract part of one?")
+        service, port, binding, version, address = min(ports, key=itemgetter(3))
+        many = len(ports) > 1
+        style = binding.find(f"{{{_space(version)}}}binding").get("style", "document")
+        operations = tuple(
+            self._operation(binding, element, style)
+            for element in binding.findall(f"{WSDL}operation")
+        )
+        text = b"".join(self.files.values())
+        auth = ({"kind": "ws_security_username"},) if b"UsernameToken" in text else ()
+        parts = urlsplit(address)
+        return Description(
+            protocol="soap",
+            title=service,
+            operations=operations,
+            files=self.files,
+            path=parts.path.rstrip("/"),
+            base_url=f"{parts.scheme}://{parts.netloc}" if parts.netloc else "",
+            soap_version=version,
+            service=service if many else None,
+            port=port if many else None,
+            auth=auth,
+            locations=self.locations,
+            notes=tuple(self.notes),
+        )
+
+    def _ports(self) -> Any:
+        """Every SOAP port: service, port, binding, version, address."""
+        for root in self._roots:
+            for service in root.iter(f"{WSDL}service"):
+                for port in service.iter(f"{WSDL}port"):
+                    binding = self._named("binding", qualified(port, port.get("binding", "")))
+                    if binding is None:
+                        continue
+                    for space, version in SOAP.items():
+                        if binding.find(f"{{{space}}}binding") is not None:
+                            place = port.find(f"{{{space}}}address")
+                            address = "" if place is None else place.get("location", "")
+                            yield service.get("name"), port.get("name"), binding, version, address
+
+    def _operation(self, binding: Element, element: Element, style: str) -> Operation:
+        name = element.get("name", "")
+        port_type = self._named("portType", qualified(binding, binding.get("type", "")))
+        declared = None
+        if port_type is not None:
+            found = (o for o in port_type.findall(f"{WSDL}operation") if o.get("name") == name)
+            declared = next(found, None)
+        own = element.find("{*}operation")
+        style = style if own is None else own.get("style", style)
+        if declared is None:
+            return Operation(name=name)
+        label = declared.findtext(f"{WSDL}documentation") or ""
+        given = self._message(declared, "input", style)
+        answer = self._message(declared, "output", style)
+        return Operation(
+            name=name,
+            label=" ".join(label.split())[:200],
+            inputs=() if given is None else given.children,
+            output=answer,
+        )
+
+    def _message(self, operation: Element, direction: str, style: str) -> Node | None:
+        """What travels: the element of a document message, or the parts of an rpc one."""
+        reference = operation.find(f"{WSDL}{direction}")
+        if reference is None:
+            return None
+        message = self._named("message", qualified(reference, reference.get("message", "")))
+        parts = [] if message is None else message.findall(f"{WSDL}part")
+        nodes = []
+        for part in parts:
+            if part.get("element"):
+                found = self.schemas.element(qualified(part, part.get("element")))
+                if found is not None and style == "document":
+                    return found
+                nodes += [found] if found is not None else []
+            elif part.get("type"):
+                kind = qualified(part, part.get("type"))
+                nodes.append(self.schemas.of_type(part.get("name"), kind))
+        return Node(name=operation.get("name", ""), type="object", children=tuple(nodes))
+
+
+def parsed(source: Source) -> Element:
+    """Parse a description without entities, DTD or network.
+
+    Raises:
+        ConfigInvalid: It is no well-formed XML, or it carries a DTD.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root: Element = etree.fromstring(source.content, parser)
+    except etree.XMLSyntaxError as exc:
+        raise ConfigInvalid(
+            f"{source.location}:{exc.lineno}: this is no well-formed XML; give the WSDL itself, "
+            "not a web page about it"
+        ) from None
+    if root.getroottree().docinfo.doctype:
+        raise ConfigInvalid(f"{source.location}: carries a DTD; remove it, entities are not read")
+    return root
+
+
+def _space(version: str) -> str:
+    return next(space for space, known in SOAP.items() if known == version)
+
+
+def read_wsdl(source: Source) -> Description:
+    """Read a WSDL with its imports.
+
+    Raises:
+        ConfigInvalid: It is none, or describes no SOAP port.
+    """
+    return Wsdl(source).describe()
