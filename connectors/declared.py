@@ -11,11 +11,11 @@ from typing import Any
 
 from connectors.templates import names_in
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.interfaces import Call, Cursor, Offset, PageNumber, Signed
+from tongban.kernel.interfaces import Call, Cursor, KeySet, Offset, PageNumber, Signed
 from tongban.kernel.systems import System
 from tongban.kernel.yamlfile import suggestion
 
-_PULL = frozenset({"since", "until", "page", "row", "cursor", "size", "now"})
+_PULL = frozenset({"since", "until", "page", "row", "cursor", "after", "size", "now"})
 _PUSH = frozenset({"records", "batch_id", "now"})
 _RECORD = frozenset({"guid", "op", "version", "version_time", "digest", "data", "now"})
 _IDENTITY = frozenset({"login", "secret", "timestamp", "nonce"})
@@ -45,20 +45,23 @@ def check_declared(system: System) -> None:
             text = f"{kind} paging needs {{{needed}}} in the call, or every page is the first"
             raise _invalid(system, f"datasets.{name}.call", text)
     for name, accepted in system.accepts.items():
-        used = _check(system, f"accepts.{name}.call", _parts(accepted.call), _PUSH)
-        if "records" not in used:
+        known = _PUSH | _RECORD | {"record"} if accepted.batch == 1 else _PUSH
+        used = _check(system, f"accepts.{name}.call", _parts(accepted.call), known)
+        if not used & {"records", "record"}:
             raise _invalid(system, f"accepts.{name}.call", "the call nowhere has {records}")
+        if accepted.delete is not None:
+            _check(system, f"accepts.{name}.delete", _parts(accepted.delete), known)
         _check(system, f"accepts.{name}.record", accepted.record, _RECORD)
 
 
 def _needed(paging: Any) -> str | None:
     """Name the placeholder without which this paging cannot move."""
-    kinds = ((PageNumber, "page"), (Offset, "row"), (Cursor, "cursor"))
+    kinds = ((PageNumber, "page"), (Offset, "row"), (Cursor, "cursor"), (KeySet, "after"))
     return next((name for kind, name in kinds if isinstance(paging, kind)), None)
 
 
 def _parts(call: Call) -> list[Any]:
-    return [call.path, call.query, call.form, call.body]
+    return [call.path, call.query, call.form, call.body, call.headers]
 
 
 def _check(system: System, where: str, template: Any, known: Iterable[str]) -> set[str]:

@@ -8,19 +8,22 @@ request that may have taken effect.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 from connectors.caller import Caller, undeclared
+from connectors.caller import Outcome as Answered
 from connectors.documents import Document
 from connectors.paging import first_place, walk
 from connectors.replies import Place, Reply
 from connectors.templates import fill, version_as_time, version_from_time
 from tongban.kernel.errors import AnswerUnreadable, DeliveryUnclear
-from tongban.kernel.records import OutgoingRecord, Receipt, RecordShape
+from tongban.kernel.interfaces import Call
+from tongban.kernel.records import Outcome, OutgoingRecord, Receipt, RecordShape
 from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Statement
 
+_BATCHES = UUID("6f1f7c0e-5d0c-5a57-9d4b-0f6b2a1c9e11")
 UNSENDABLE = "HUB_UNSENDABLE_CHARACTER"
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_TEXT = re.compile(r"[\ud800-\udfff]")
@@ -41,14 +44,42 @@ class Delivery:
         receipts = self._unsendable(records)
         sendable = [record for record in records if record.guid not in receipts]
         if sendable:
-            values = {
-                "records": [self._written(record) for record in sendable],
-                "batch_id": uuid4().hex,
-            }
-            call = self._accepted.call
-            outcome = self._caller.call(call, values, self._where, writes=True)
-            receipts |= self._receipts(outcome.document, {record.guid for record in sendable})
+            told = self._accepted.answers.statuses
+            outcome = self._caller.call(
+                self._call(sendable),
+                self._values(sendable),
+                self._where,
+                writes=True,
+                told=frozenset(told),
+            )
+            if outcome.answer.status in told:
+                receipts |= self._told(sendable[0].guid, told[outcome.answer.status], outcome)
+            else:
+                receipts |= self._receipts(outcome.document, [r.guid for r in sendable])
         return [receipts[record.guid] for record in records]
+
+    def _call(self, records: Sequence[OutgoingRecord]) -> Call:
+        """Give the call for a batch; a deleted record may have one of its own."""
+        delete = self._accepted.delete
+        return delete if delete is not None and records[0].op == "D" else self._accepted.call
+
+    def _values(self, records: Sequence[OutgoingRecord]) -> dict[str, Any]:
+        """Give what a call may be filled with; the same batch always has the same id."""
+        written = [self._written(record) for record in records]
+        values: dict[str, Any] = {"records": written, "batch_id": batch_id(records)}
+        if self._accepted.batch == 1:
+            values |= {**self._facts(records[0]), "record": written[0]}
+        return values
+
+    def _told(self, guid: str, said: Outcome, outcome: Answered) -> dict[str, Receipt]:
+        """Make the receipt that an HTTP status is; the body may say more."""
+        spec, document = self._accepted.answers, outcome.document
+        texts = [
+            (document.text(path) or "") if path and document else ""
+            for path in (spec.receipt_no, spec.code, spec.message)
+        ]
+        texts[1] = texts[1] or (f"HTTP {outcome.answer.status}" if said == "rejected" else "")
+        return {guid: Receipt(guid, said, *texts)}
 
     def _check(self, records: Sequence[OutgoingRecord]) -> None:
         if not records:
@@ -72,7 +103,10 @@ class Delivery:
         }
 
     def _written(self, record: OutgoingRecord) -> Any:
-        values = {
+        return fill(self._accepted.record, self._facts(record))
+
+    def _facts(self, record: OutgoingRecord) -> dict[str, Any]:
+        return {
             "guid": record.guid,
             "op": record.op,
             "version": record.version,
@@ -81,16 +115,16 @@ class Delivery:
             "data": record.data,
             "now": self._caller.now,
         }
-        return fill(self._accepted.record, values)
 
-    def _receipts(self, document: Document | None, guids: set[str]) -> dict[str, Receipt]:
+    def _receipts(self, document: Document | None, guids: Sequence[str]) -> dict[str, Receipt]:
         """Read one receipt per record.
 
         Raises:
             DeliveryUnclear: A record has none, or one that says neither yes nor no.
         """
         try:
-            read = _read_receipts(document, self._accepted.answers) if document else []
+            lone = guids[0] if self._accepted.batch == 1 else None
+            read = _read_receipts(document, self._accepted.answers, lone) if document else []
         except AnswerUnreadable as exc:
             raise DeliveryUnclear(f"{exc}; send again with the same keys", **exc.context) from exc
         found = {receipt.guid: receipt for receipt in read if receipt.guid in guids}
@@ -147,10 +181,17 @@ def _collect(value: Any, texts: list[str]) -> None:
             _collect(item, texts)
 
 
-def _read_receipts(document: Document, spec: RecordAnswers) -> list[Receipt]:
+def batch_id(records: Sequence[OutgoingRecord]) -> str:
+    """Name a batch by what is in it: the same records and versions again have the same id."""
+    parts = sorted(f"{r.guid}:{r.version}:{r.op}:{r.digest}" for r in records)
+    return uuid5(_BATCHES, "|".join(parts)).hex
+
+
+def _read_receipts(document: Document, spec: RecordAnswers, lone: str | None) -> list[Receipt]:
     """Read the answers as columns, since there is one for every record that goes out.
 
-    An answer that says nothing that is declared gives none.
+    An answer that says nothing that is declared gives none. With `lone` the call was about that
+    record, whose key the answer need not repeat.
     """
     signs = [
         (outcome, sign.path, {word.lower() for word in sign.equals})
@@ -163,17 +204,24 @@ def _read_receipts(document: Document, spec: RecordAnswers) -> list[Receipt]:
     ]
     told = (spec.receipt_no, spec.code, spec.message)
     paths = tuple(dict.fromkeys(filter(None, [spec.guid, *told, *(path for _, path, _ in signs)])))
-    shape = RecordShape(fields=paths, explode=None, known=frozenset(paths))
-    frame = document.columns(spec.records, shape, whole=False).frame
     receipts = []
-    for row in frame.iter_rows():
+    for row in _answer_rows(document, spec.records, paths, is_lone=lone is not None):
         values = dict(zip(paths, row, strict=True))
-        guid = values[spec.guid]
+        guid = values[spec.guid] if spec.guid else lone
         said = next((o for o, path, words in signs if _shows(values[path], words)), None)
         if guid and said:
             texts = [(values[path] or "") if path else "" for path in told]
             receipts.append(Receipt(guid, said, *texts))  # type: ignore[arg-type] # the names above
     return receipts
+
+
+def _answer_rows(
+    document: Document, records: str, paths: tuple[str, ...], *, is_lone: bool
+) -> Iterable[tuple[str | None, ...]]:
+    if is_lone and not records:
+        return [tuple(document.text(path) for path in paths)]
+    shape = RecordShape(fields=paths, explode=None, known=frozenset(paths))
+    return document.columns(records, shape, whole=False).frame.iter_rows()
 
 
 def _shows(value: str | None, words: set[str]) -> bool:

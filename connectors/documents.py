@@ -12,7 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-from tongban.kernel.errors import AnswerUnreadable
+from connectors.errors import AnswerCountInvalid
 from tongban.kernel.records import Decoded, RecordShape
 
 
@@ -50,18 +50,17 @@ class Document(Protocol):
         ...
 
 
-def number(document: Document, path: str, where: str) -> int | None:
-    """Read a count from an answer.
+def number(text: str | None, path: str, where: str) -> int | None:
+    """Read a count from an answer's text.
 
     Raises:
-        AnswerUnreadable: It is there but no whole number ≥ 0.
+        AnswerCountInvalid: It is there but no whole number ≥ 0.
     """
-    text = document.text(path)
     if text is None or not text.strip():
         return None
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > 18:  # noqa: PLR2004 - 64 bit
-        raise AnswerUnreadable(
+        raise AnswerCountInvalid(
             f"{where}: {path} is no whole number of 0 or more; the answer cannot be trusted",
             path=path,
         )

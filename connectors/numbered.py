@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from connectors.errors import PagingNeverStill, PagingRepeats, TotalChanged
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
-from tongban.kernel.errors import PagingBroken
 from tongban.kernel.interfaces import PageNumber
 
 MAX_TURNS = 6
@@ -62,7 +62,7 @@ class NumberedWalker:
                 return
             if position.turn >= MAX_TURNS:
                 where = turn.last.where if turn.last else ""
-                raise PagingBroken(
+                raise PagingNeverStill(
                     f"{where}: the list moved during each of {MAX_TURNS} readings; read it in "
                     "quieter hours or in smaller windows",
                     readings=MAX_TURNS,
@@ -123,7 +123,7 @@ class NumberedWalker:
         """Notice a repeated page and a changed total."""
         last = turn.last
         if last is not None and reply.count and reply.prints == last.prints:
-            raise PagingBroken(
+            raise PagingRepeats(
                 f"{reply.where}: two pages in a row are the same; the source ignores the page "
                 "number or repeats its last page",
                 page=turn.pages + 1,
@@ -133,7 +133,7 @@ class NumberedWalker:
             turn.total = total
         elif total != turn.total:
             if self._spec.shifting == "no":
-                raise PagingBroken(
+                raise TotalChanged(
                     f"{reply.where}: the declared total changed from {turn.total} to {total} while "
                     "we read; declare `shifting` for this list",
                     before=turn.total,

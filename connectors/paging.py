@@ -2,7 +2,7 @@
 
 Each walker asks for pages and yields them with the place of the next one. What a source may do
 wrong has a name: a repeated cursor or page, a missing cursor, fewer rows than declared, a list
-that never stands still, a link to another host. All of them are `PagingBroken`. Where rows may
+that never stands still, a link to another host. All of them are a `PagingBroken`. Where rows may
 move between pages, rows are read twice rather than missed; the store drops equal ones.
 """
 
@@ -13,11 +13,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
+from connectors.errors import LinkLeavesHost, PagingNeverStill, PagingRepeats
+from connectors.keyed import walk_keys
 from connectors.numbered import NumberedWalker
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
 from tongban.kernel.errors import PagingBroken, TongbanError
-from tongban.kernel.interfaces import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paging
+from tongban.kernel.interfaces import (
+    Cursor,
+    KeySet,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    Paging,
+)
 
 MAX_STEPS_BACK = 50
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
@@ -37,13 +47,21 @@ def walk(paging: Paging, ask: Ask, start: Position) -> Iterator[Step]:
         return NumberedWalker(paging, ask).walk(start)
     if isinstance(paging, Offset):
         return _walk_offset(paging, ask, start)
+    if isinstance(paging, KeySet):
+        return walk_keys(paging, ask, start)
+    next_of = _next_of(paging)
+    if next_of is None:
+        return _walk_once(ask, start)
+    return _walk_linked(ask, start, next_of, by_url=not isinstance(paging, Cursor))
+
+
+def _next_of(paging: Paging) -> NextPlace | None:
+    """Give what reads the next place out of an answer, where answers name it."""
     if isinstance(paging, Cursor):
-        return _walk_linked(ask, start, lambda reply: _next_cursor(paging, reply), by_url=False)
-    if isinstance(paging, LinkHeader):
-        return _walk_linked(ask, start, _next_link, by_url=True)
+        return lambda reply: _next_cursor(paging, reply)
     if isinstance(paging, NextUrl):
-        return _walk_linked(ask, start, lambda reply: _next_url(paging, reply), by_url=True)
-    return _walk_once(ask, start)
+        return lambda reply: _next_url(paging, reply)
+    return _next_link if isinstance(paging, LinkHeader) else None
 
 
 def settled(steps: Iterator[Step]) -> Iterator[Step]:
@@ -98,7 +116,7 @@ def _walk_linked(ask: Ask, start: Position, next_of: NextPlace, *, by_url: bool)
             if reply.count == 0 and following == position.at:
                 following = ""  # an empty page that names itself is how some queues say "the end"
             else:
-                raise PagingBroken(
+                raise PagingRepeats(
                     f"{reply.where}: the cursor of the next page was already used; following it "
                     "would never end",
                     page=position.number,
@@ -146,7 +164,7 @@ def _on_our_host(reply: Reply, target: str) -> str:
     """Resolve a link and refuse one that leads our identity to another host."""
     url = urljoin(reply.url, target)
     if urlsplit(url)[:2] != urlsplit(reply.url)[:2]:
-        raise PagingBroken(
+        raise LinkLeavesHost(
             f"{reply.where}: the link to the next page leads to another host; it was not followed"
         )
     return url
@@ -167,7 +185,7 @@ def _walk_offset(paging: Offset, ask: Ask, start: Position) -> Iterator[Step]:
         if back and not anchored:
             steps_back += 1
             if steps_back > MAX_STEPS_BACK:
-                raise PagingBroken(
+                raise PagingNeverStill(
                     f"{reply.where}: the list moved {MAX_STEPS_BACK} times while we read; read it "
                     "in quieter hours or in smaller windows"
                 )

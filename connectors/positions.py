@@ -1,7 +1,8 @@
 """Positions: where the next page of a window starts, as opaque text that survives a restart.
 
 A position belongs to one dataset and one window; used with another it is refused. It holds
-counts, the source's own cursor and a fingerprint, never a record's value.
+counts, the source's own cursor and a fingerprint; with key-set paging the cursor is a key, so
+positions are kept as safely as pages (the landing seals both) and enter no message.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Position:
         total: The source's count when the pass began.
         anchor: Fingerprint of the row before this place.
         turn: Which reading of a shifting list this is.
+        halves: Part of the piece, where it was halved: 0 first half, 1 second, of that half again …
+        before: Rows that the source declared for the parts before; None when it did not.
     """
 
     piece: int = 0
@@ -38,6 +41,8 @@ class Position:
     total: int | None = None
     anchor: str = ""
     turn: int = 1
+    halves: str = ""
+    before: int | None = 0
 
     def moved(self, at: str | int, **changes: object) -> Position:
         """Give the place after this one."""

@@ -5,13 +5,15 @@ Between the connector, which knows calls and layers, and the walkers, which know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.documents import Document, number
+from connectors.errors import PageShort, RowsMissing
 from connectors.positions import Position
-from tongban.kernel.errors import PagingBroken
+
+HEADER = "header:"
 
 
 @dataclass(slots=True)
@@ -50,9 +52,7 @@ class Reply:
     @property
     def total(self) -> int | None:
         """Rows that the source declares for the whole window, where it does."""
-        if self.document is None or self.total_path is None:
-            return None
-        return number(self.document, self.total_path, self.where)
+        return self._number(self.total_path)
 
     @property
     def prints(self) -> list[bytes]:
@@ -61,9 +61,34 @@ class Reply:
             self._prints = self.document.prints(self.records, self.skip) if self.document else []
         return self._prints
 
+    def _number(self, path: str | None) -> int | None:
+        return number(self.text(path), path, self.where) if path else None
+
+    def check_count(self, path: str | None) -> None:
+        """Refuse a page that has another number of rows than it says itself.
+
+        Raises:
+            PageShort: It has.
+        """
+        said = self._number(path)
+        if said is not None and said != self.count:
+            raise PageShort(
+                f"{self.where}: a page says that it has {said} rows but {self.count} came; it is "
+                "not trusted",
+                declared=said,
+                read=self.count,
+            )
+
     def text(self, path: str) -> str:
-        """Give one value of the answer, or an empty text."""
+        """Give one value of the answer, or of a header (`header:NAME`), or an empty text."""
+        if path.startswith(HEADER):
+            return self.headers.get(path.removeprefix(HEADER).lower(), "")
         return (self.document.text(path) or "") if self.document else ""
+
+    def last(self, paths: Sequence[str]) -> list[str | None]:
+        """Give some fields of the last row."""
+        item = self.document.items(self.records)[-1] if self.document else None
+        return [item.text(path) if item else None for path in paths]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +115,10 @@ def check_reached(reply: Reply, rows: int, total: int | None) -> None:
     """Refuse to end with fewer rows than the source declares.
 
     Raises:
-        PagingBroken: Rows are missing.
+        RowsMissing: Rows are missing.
     """
     if total is not None and rows < total:
-        raise PagingBroken(
+        raise RowsMissing(
             f"{reply.where}: the source declares {total} rows but its pages gave {rows}; nothing "
             "of the end is trusted, ask the department or correct paging",
             declared=total,

@@ -32,6 +32,21 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "AnswerCountInvalid": "Show the kept page to the department: a total below zero or not whole cannot be right.",
+    "AnswerNamesRepeated": "Show the kept page to the department: which of the two fields counts is not ours to guess.",
+    "AnswerNotJson": "Look at the kept page: cut on its way, or another format than `answers` says.",
+    "AnswerNotTable": "Look at the kept page; compare `csv` of the interface with the delimiter and header that come.",
+    "CertificateExpired": "The department must renew its certificate; if it just did, check our clock.",
+    "CertificateOfAnotherHost": "Use the host name of the certificate in the connection's address.",
+    "CertificateUntrusted": "Give the issuer's certificate as `ca_file` in the connection, after checking it by telephone.",
+    "LinkLeavesHost": "Tell the department; behind a gateway it must write the gateway's address, or relative links.",
+    "OurCertificateRefused": "Give `client_cert_file` and `client_key_file` in the connection, or renew them with the department.",
+    "PageShort": "Tell the department: a page says another number of rows than it has.",
+    "PagingNeverStill": "Read in quieter hours or in smaller windows (`max_days`).",
+    "PagingRepeats": "Check the placeholder in the call; if it is right, tell the department that its paging stands still.",
+    "RowsMissing": "Ask the department which of both is wrong, its count or its pages; nothing is stored.",
+    "TotalChanged": "Declare `shifting: total` or `pass` for this list.",
+    "WindowTooFull": "Ask the department to raise its limit, or for key-set paging; the window cannot be smaller.",
     "AnswerCharsetWrong": "Correct the interface's `charset`, or show the kept page to the department.",
     "AnswerHasDtd": "The department must leave the DTD out; look at the kept page, it may be an attack.",
     "AnswerIsWebPage": "Look at the kept page: maintenance, a proxy's notice, or a wrong `path`.",

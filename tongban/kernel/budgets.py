@@ -81,9 +81,14 @@ class WindowRule(Strict):
         overlap_s: Seconds by which the next window starts before the end of the last one, against
             rows that the source commits late. `pull` applies it; the connector does not.
         max_days: Longer windows are asked in pieces; null for no limit.
+        cap_rows: The source gives at most so many rows of one window, whatever it has: a window
+            whose total or rows reach it is asked in halves, down to the format's smallest unit.
+        snapshot: Every pull reads the whole list; what is stored and not in it was deleted.
     """
 
     format: str = "iso"
     earliest: AwareDatetime = datetime(1990, 1, 1, tzinfo=BEIJING)
     overlap_s: int = Field(default=300, ge=0)
     max_days: PositiveInt | None = None
+    cap_rows: PositiveInt | None = None
+    snapshot: bool = False

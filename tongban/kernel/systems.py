@@ -20,6 +20,7 @@ from tongban.kernel.interfaces import (
     Paging,
     Words,
 )
+from tongban.kernel.records import Outcome
 from tongban.kernel.yamlfile import Where, YamlFile, load_yaml, parse_model, suggestion
 
 
@@ -51,17 +52,27 @@ class EncryptedFields(Strict):
     key: str = "field_key"
 
 
+class Sign(Strict):
+    """A sign in a record or in its answer: the value at `path` is one of `equals`."""
+
+    path: str
+    equals: Words
+
+
 class PulledDataset(Strict):
     """One dataset that we read.
 
     Attributes:
         call: The request of one page; null when the pages of another dataset are shared.
-        records: Path of the record list in the opened answer.
-        total: Path of the source's own count for the whole window; null when it says none.
+        records: Path of the record list in the opened answer; "" when the answer is the list.
+        total: Path of the source's own count for the whole window, or `header:NAME`; null when it
+            says none.
+        count: Path of the source's own count for this page, or `header:NAME`, where it says one.
         paging: How to reach all pages.
         window: How windows are asked; null for the system's rule.
         never_zero: An answer without rows for an unbounded window is an error.
         encrypted: Fields to decrypt while decoding.
+        deleted: Sign of a record that the source has deleted: a tombstone with its key.
         schedule: Cron expression in Beijing time; null when only pulled by hand.
         shares_pages_of: Dataset of the same system whose pages hold these rows too.
     """
@@ -69,10 +80,12 @@ class PulledDataset(Strict):
     call: Call | None = None
     records: str = ""
     total: str | None = None
+    count: str | None = None
     paging: Paging = NoPaging()
     window: WindowRule | None = None
     never_zero: bool = False
     encrypted: EncryptedFields | None = None
+    deleted: Sign | None = None
     schedule: str | None = None
     shares_pages_of: str | None = None
 
@@ -80,40 +93,37 @@ class PulledDataset(Strict):
     def _call_or_shared(self) -> PulledDataset:
         if (self.call is None) == (self.shares_pages_of is None):
             raise ValueError("give either `call` or `shares_pages_of`")
-        if self.call is not None and not self.records:
+        if self.call is not None and "records" not in self.model_fields_set:
             raise ValueError("`records` is missing: the path of the record list")
         return self
-
-
-class Sign(Strict):
-    """A sign in one record's answer: the value at `path` is one of `equals`."""
-
-    path: str
-    equals: Words
 
 
 class RecordAnswers(Strict):
     """Where the receiver answers for each record.
 
     Attributes:
-        records: Path of the list of answers in the opened answer.
-        guid: Path of our key in one answer.
+        records: Path of the list of answers in the opened answer; "" when the answer to a call
+            with `batch: 1` is about its one record.
+        guid: Path of our key in one answer; may be left out with `batch: 1`.
         duplicate: Sign of a record that was accepted before; looked for first.
         accepted: Sign of acceptance.
         rejected: Sign of refusal of this record only.
         receipt_no: Path of the receiver's receipt number.
         code: Path of its reason code.
         message: Path of its explanation.
+        statuses: With `batch: 1` only: HTTP statuses by which the receiver answers for the record,
+            as 201 accepted, 409 duplicate, 422 rejected; the body need not say it again.
     """
 
-    records: str
-    guid: str
+    records: str = ""
+    guid: str | None = None
     duplicate: Sign | None = None
-    accepted: Sign
+    accepted: Sign | None = None
     rejected: Sign
     receipt_no: str | None = None
     code: str | None = None
     message: str | None = None
+    statuses: dict[int, Outcome] = Field(default_factory=dict)
 
 
 class Statement(Strict):
@@ -137,6 +147,7 @@ class AcceptedDataset(Strict):
 
     Attributes:
         call: The request of one batch; `{records}` stands for the list.
+        delete: The request for a deleted record, where it is another one; with `batch: 1`.
         batch: Most records in one request.
         record: Template of one record; `"...": "{data}"` spreads the mapped fields.
         answers: Where each record is answered.
@@ -144,10 +155,24 @@ class AcceptedDataset(Strict):
     """
 
     call: Call
+    delete: Call | None = None
     batch: PositiveInt
     record: dict[str, Any] = Field(default_factory=lambda: {"...": "{data}"})
     answers: RecordAnswers
     statement: Statement | None = None
+
+    @model_validator(mode="after")
+    def _answers_for_each(self) -> AcceptedDataset:
+        answers = self.answers
+        if self.batch > 1 and self.delete is not None:
+            raise ValueError("delete: a call for one deleted record needs `batch: 1`")
+        if self.batch > 1 and (not answers.guid or answers.statuses):
+            raise ValueError(
+                "answers: a batch of several records needs `guid`, and no status can speak for all"
+            )
+        if answers.accepted is None and not answers.statuses:
+            raise ValueError("answers: `accepted` is missing: the sign of acceptance")
+        return self
 
 
 class System(Strict):
@@ -224,6 +249,8 @@ def _check_references(file: YamlFile, system: System) -> None:
             _check_call(file, system, ("datasets", name, "call"), dataset.call)
     for name, accepted in system.accepts.items():
         _check_call(file, system, ("accepts", name, "call"), accepted.call)
+        if accepted.delete is not None:
+            _check_call(file, system, ("accepts", name, "delete"), accepted.delete)
         if accepted.statement is not None:
             path = ("accepts", name, "statement", "call")
             _check_call(file, system, path, accepted.statement.call)
