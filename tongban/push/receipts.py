@@ -14,6 +14,7 @@ other way round.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -29,6 +30,11 @@ State = Literal["accepted", "duplicate", "rejected", "waiting_parent", "sent", "
 PARENT_CODES = frozenset({"PARENT_MISSING"})
 PARK_AFTER = timedelta(hours=72)
 FIRST_WAIT_S = 2
+MARK_LENGTH = 64
+_NO_MARK = re.compile(r"[^A-Za-z0-9_.:/#-]")
+_A_PERSON = re.compile(
+    r"(?<![0-9])[0-9]{14,17}[0-9Xx](?![0-9A-Za-z])|(?<![0-9])1[0-9]{10}(?![0-9])"
+)
 LONGEST_WAIT_S = 3600
 
 ANSWERS: dict[str, pl.DataType] = {
@@ -73,6 +79,20 @@ _RECORD = text("""
      WHERE o.record_id = a.record_id AND o.target = a.target AND o.dataset = a.dataset
        AND o.version = a.version
 """)
+
+
+def shown_code(text: str) -> str | None:
+    """A target's code as it may stand in a table and on a page; None when there is none.
+
+    Some targets write a sentence where a code belongs, and quote the record in it: what looks
+    like a person's number is hidden, signs that no code has become `?`, and the rest is cut.
+    """
+    return _A_PERSON.sub("***", _NO_MARK.sub("?", text.strip()))[:MARK_LENGTH] or None
+
+
+def kept_receipt_no(text: str) -> str | None:
+    """A receipt number as it came, without the signs that no database text can hold."""
+    return "".join(c for c in text.strip() if c.isprintable())[: 2 * MARK_LENGTH] or None
 
 
 def record_answers(

@@ -24,7 +24,7 @@ from tongban.kernel.errors import (
 )
 from tongban.kernel.records import BEIJING, OutgoingRecord, Receipt
 from tongban.push.payload import PushPlan, documents, matches
-from tongban.push.receipts import PARENT_CODES, State
+from tongban.push.receipts import PARENT_CODES, State, kept_receipt_no, shown_code
 from tongban.push.rows import Vault, children_rows, claimed_rows
 
 UNSENDABLE = "TONGBAN_UNSENDABLE"
@@ -168,17 +168,18 @@ def _note(
     state: State = receipt.outcome
     if state == "rejected" and receipt.code in PARENT_CODES:
         state = "waiting_parent"
-    sealed = None
-    if receipt.message and receipt.outcome == "rejected":
+    sealed, code = None, shown_code(receipt.code)
+    words = receipt.message if (code or "") == receipt.code else f"{receipt.code} {receipt.message}"
+    if words and receipt.outcome == "rejected":
         context = f"receipt|{channel.target}|{channel.dataset}|{record.guid}"
-        sealed = channel.vault.seal(context, receipt.message.encode())
+        sealed = channel.vault.seal(context, words.encode())
     going.answer(
         record.guid,
         record.version,
         state,
         digest=record.digest,
-        receipt_no=receipt.receipt_no or None,
-        code=receipt.code or None,
+        receipt_no=kept_receipt_no(receipt.receipt_no),
+        code=code,
         sealed=sealed,
     )
 
