@@ -106,6 +106,16 @@ def test_the_other_language_keeps_the_filters(reader: TestClient):
     assert 'href="/transfers?system=tax&amp;view=all&amp;lang=en"' in html
 
 
+@pytest.mark.parametrize("name", ["path", "base", "self", "context", "'\"><i>"])
+def test_any_parameter_of_an_address_is_harmless(reader: TestClient, name: str):
+    """A made-up parameter breaks no page and becomes no markup, on refusals too."""
+    for place in ("/transfers", "/nowhere"):
+        answer = reader.get(place, params={name: "x"})
+
+        assert {"/transfers": 200, "/nowhere": 404}[place] == answer.status_code
+        assert "<i>" not in answer.text
+
+
 def test_messages_are_escaped(reader: TestClient):
     """A department's words or a user's name never become markup."""
     html = reader.get(f"/transfers/{FAILED}").text

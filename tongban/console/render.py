@@ -85,7 +85,7 @@ def base_of(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/")
 
 
-def address(base: str, path: str, **query: Any) -> str:
+def address(base: str, path: str, /, **query: Any) -> str:
     """A link inside the console; empty parts of the query are left out."""
     kept = {name: value for name, value in query.items() if value not in {None, ""}}
     return f"{base}/{path.lstrip('/')}" + (f"?{urlencode(kept)}" if kept else "")
@@ -108,7 +108,7 @@ def page(
     def t(key: str) -> str:
         return text_of(key, language)
 
-    def link(path: str, **parts: Any) -> str:
+    def link(path: str, /, **parts: Any) -> str:
         return address(base, path, **parts)
 
     other = "en" if language == "zh" else "zh"
