@@ -170,7 +170,7 @@ def _tree(text: str, xsi: str | None) -> Sample:
         at = token.end()
         closing, tag, attributes, empty, following = token.groups()
         if closing:
-            if stack.pop().tag != tag:
+            if not stack or stack.pop().tag != tag:
                 raise Irregular
         else:
             sample = Sample(tag, _start(tag, attributes, xsi))
