@@ -19,6 +19,7 @@ from tongban.kernel.settings import Settings, load_settings
 from tongban.protect import KeyRing
 from tongban.pull import LandingStore
 from tongban.store.engine import open_engine
+from tongban.store.keys import bind_key_ring
 from tongban.store.ledger import PostgresLedger
 from tongban.store.migrate import migrate
 
@@ -88,6 +89,7 @@ def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = No
     Raises:
         ConfigInvalid: No database URL, or a contract that the stored tables contradict.
         DatabaseUnavailable: PostgreSQL did not answer.
+        KeyUnknown: The database was begun with another key ring.
     """
     found = settings or load_settings()
     if found.database_url is None:
@@ -99,6 +101,7 @@ def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = No
     engine = open_engine(found.database_url)
     _migrate_once(found.database_url, engine, catalog)
     keyring = KeyRing.open(found.keys_dir)
+    bind_key_ring(engine, keyring.fingerprint, str(found.keys_dir))
     return Hub(
         settings=found,
         catalog=catalog,

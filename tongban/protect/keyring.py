@@ -41,6 +41,7 @@ from tongban.protect.envelope import (
 MASTER_KEY_VARIABLE = "TONGBAN_MASTER_KEY"
 MASTER_KEY_FILE = "master.key"
 HUB_SCOPE = "hub"
+FINGERPRINT_LENGTH = 16
 
 _ROOT_NAME = "root"
 
@@ -159,6 +160,11 @@ class KeyRing:
             kdf = HKDF(hashes.SHA256(), KEY_LENGTH, salt=None, info=b"tongban:" + purpose.encode())
             self._derived[purpose] = kdf.derive(self._root)
         return self._derived[purpose]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """16 bytes that tell this ring from every other one, and nothing about its keys."""
+        return self.derived("fingerprint")[:FINGERPRINT_LENGTH]
 
     def _read_or_make(self, name: str, facts: dict[str, str]) -> tuple[int, bytes]:
         """Read one key file, making it first when there is none; the first maker wins."""

@@ -247,6 +247,18 @@ budget_ledger = Table(
     Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
 )
 
+key_ring = Table(
+    "key_ring",
+    metadata,
+    Column(
+        "fingerprint",
+        LargeBinary,
+        primary_key=True,
+        comment="derived from the root key; tells nothing about it",
+    ),
+    Column("bound_at", _moment(), nullable=False, server_default=text("now()")),
+)
+
 evidence_entry = Table(
     "evidence_entry",
     metadata,
