@@ -27,7 +27,7 @@ from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed
 from tongban.protect import Vault
-from tongban.pull import Landing, fetch_window, next_window
+from tongban.pull import Landing, fetch_window, given_window, next_window
 from tongban.push import deliver
 from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
@@ -220,14 +220,17 @@ def _open_window(
     hub: Hub, route: PullRoute, window: Window | None, run_id: str | None
 ) -> tuple[UUID, Window]:
     """The interrupted pull to go on with, or a new transfer of the next window."""
-    if window is None:
+    now = datetime.now(BEIJING)
+    if window is not None:
+        window = given_window(window, now)
+    else:
         interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset)
         if interrupted is not None:
             return interrupted
         rule = hub.catalog.system(route.system).window_rule(route.dataset)
         window = next_window(
             _oldest_cursor(hub, route),
-            datetime.now(BEIJING),
+            now,
             overlap=timedelta(seconds=rule.overlap_s),
             longest=None,  # the connector asks a long window in pieces
         )

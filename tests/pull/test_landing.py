@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tongban.kernel.errors import EnvelopeBroken, SystemUnavailable
+from tongban.kernel.errors import ConfigInvalid, EnvelopeBroken, SystemUnavailable
 from tongban.kernel.records import BEIJING, Page, Window
 from tongban.protect import KeyRing
-from tongban.pull import Landing, LandingStore, fetch_window, next_window
+from tongban.pull import Landing, LandingStore, fetch_window, given_window, next_window
 from tongban.pull.landing import UNREADABLE_KEPT, LandingMissing
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=BEIJING)
@@ -253,6 +253,37 @@ def test_a_window_never_leaves_a_gap_behind_the_cursor(
 
     assert window.since is not None
     assert window.since <= cursor <= window.until <= NOON
+
+
+def test_a_clock_that_was_set_back_is_noticed():
+    """Else rows that change until the old reading would silently never be asked for."""
+    with pytest.raises(ConfigInvalid, match="clock"):
+        next_window(NOON + timedelta(days=2), NOON, overlap=timedelta(minutes=5), longest=None)
+
+
+def test_clocks_of_two_workers_may_differ_a_little():
+    """A cursor a minute ahead gives an empty window behind it, not an error."""
+    cursor = NOON + timedelta(minutes=1)
+
+    window = next_window(cursor, NOON, overlap=timedelta(minutes=5), longest=None)
+
+    assert Window(since=cursor - timedelta(minutes=5), until=cursor) == window
+
+
+def test_a_given_window_ends_at_the_present():
+    """The cursor must not move over what has not happened yet."""
+    asked = Window(since=None, until=NOON + timedelta(days=365))
+
+    assert WINDOW == given_window(asked, NOON)
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_a_given_window_without_a_past_moment_is_refused(hours: int):
+    """Both bounds exchanged, or a year mistyped."""
+    asked = Window(since=NOON + timedelta(hours=hours), until=NOON + timedelta(days=1))
+
+    with pytest.raises(ConfigInvalid, match="--since"):
+        given_window(asked, NOON)
 
 
 def test_a_window_without_a_zone_is_refused():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tongban.pull.fetch import fetch_window
 from tongban.pull.landing import LandedPage, Landing, LandingStore, Manifest
-from tongban.pull.window import next_window
+from tongban.pull.window import given_window, next_window
 
 __all__ = [
     "LandedPage",
@@ -17,5 +17,6 @@ __all__ = [
     "LandingStore",
     "Manifest",
     "fetch_window",
+    "given_window",
     "next_window",
 ]
