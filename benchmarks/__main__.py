@@ -19,6 +19,7 @@ NAMES = {  # name → module of this package with `run() -> list[dict]`
     "floors": "floors",
     "rules": "rules",
     "mapping": "mapping",
+    "soap-decode": "soap_decode",
 }
 
 
