@@ -7,6 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.settings import load_settings
 
 
@@ -47,3 +48,10 @@ def test_without_variables_everything_lies_in_the_source_tree() -> None:
     assert (settings.root / "contracts").is_dir()
     assert settings.root / ".tongban" == settings.home
     assert settings.database_url is None
+
+
+@pytest.mark.parametrize("text", ["x", "80", "65001", "-1", "18100.5"])
+def test_a_port_base_that_cannot_be_one_is_refused(text: str):
+    """The message says what is expected."""
+    with pytest.raises(ConfigInvalid, match="TONGBAN_PORT_BASE: expected a number from 1100"):
+        load_settings({"TONGBAN_PORT_BASE": text})

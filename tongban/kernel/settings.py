@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tongban.kernel.errors import ConfigInvalid
+
 DEFAULT_PORT_BASE = 18100
+LOWEST_PORT_BASE = 1100
+HIGHEST_PORT_BASE = 65_000
 AIRFLOW_PORT_OFFSET = -20  # 18080
 POSTGRES_PORT_OFFSET = -68  # 18032
 
@@ -72,8 +76,24 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=env.get("TONGBAN_DATABASE_URL") or None,
         # Not as_uri(): fsspec takes what follows the scheme as it is, %20 for a blank included.
         landing_url=env.get("TONGBAN_LANDING_URL") or f"file://{home / 'landing'}",
-        port_base=int(env.get("TONGBAN_PORT_BASE") or DEFAULT_PORT_BASE),
+        port_base=_port_base(env.get("TONGBAN_PORT_BASE")),
     )
+
+
+def _port_base(text: str | None) -> int:
+    """The port base, far enough from both ends that all ports around it exist.
+
+    Raises:
+        ConfigInvalid: Not a number, or outside 1100 to 65000.
+    """
+    if not text:
+        return DEFAULT_PORT_BASE
+    if not text.isdecimal() or not LOWEST_PORT_BASE <= int(text) <= HIGHEST_PORT_BASE:
+        raise ConfigInvalid(
+            f"TONGBAN_PORT_BASE: expected a number from {LOWEST_PORT_BASE} to "
+            f"{HIGHEST_PORT_BASE}; unset it for {DEFAULT_PORT_BASE}"
+        )
+    return int(text)
 
 
 def _default_root() -> Path:
