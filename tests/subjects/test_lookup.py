@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sqlite3
 
 import pytest
@@ -68,6 +70,26 @@ def test_a_lookup_without_a_purpose_is_refused(city: CityHub, purpose: str):
     """Nobody looks into other people's records without saying why."""
     with pytest.raises(ConfigInvalid, match="needs its purpose"):
         find_subject(city.hub, "620802198503140012", purpose=purpose)
+
+
+@pytest.mark.parametrize("number", ["11010519491231002X", "１１０１０５ 19491231 002x"])
+def test_a_purpose_that_quotes_a_resident_id_is_refused(city: CityHub, number: str):
+    """The evidence log is readable and kept for good."""
+    with pytest.raises(ConfigInvalid, match="nobody's resident ID") as caught:
+        find_subject(city.hub, "620802198503140012", purpose=f"核对{number}的房产")
+
+    assert "491231" not in str(caught.value)
+    assert 0 == city.one("SELECT count(*) FROM hub.evidence_entry WHERE kind = 'access'")
+
+
+def test_the_asker_is_the_account_whatever_the_environment_says(city: CityHub, monkeypatch):
+    """Who asks cannot be chosen by whoever asks."""
+    monkeypatch.setenv("LOGNAME", "somebody else")
+
+    find_subject(city.hub, "620802198503140012", purpose=PURPOSE)
+
+    (entry,) = city.rows("SELECT subject FROM hub.evidence_entry WHERE kind = 'access'")
+    assert pwd.getpwuid(os.getuid()).pw_name == entry["subject"]["asker"]
 
 
 def test_a_company_is_found_by_its_credit_code(city: CityHub):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tongban.subjects import NumberUnusable, read_number
+from tongban.subjects.numbers import holds_resident_id
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,18 @@ def test_a_number_without_a_known_form_is_refused_without_being_shown(typed: str
 def test_the_repr_of_a_number_does_not_show_it():
     """It may end in a log or a traceback."""
     assert "620802" not in repr(read_number("620802198503140012"))
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("核对 11010519491231002X 的房产", True),
+        ("id:４４０５２４１８８００１０１００１４", True),
+        ("受理号 620826112400000134", False),
+        ("依据《条例》第 12 条", False),
+        ("11010519491231002", False),
+    ],
+)
+def test_a_resident_id_inside_a_text_is_noticed(text: str, holds: bool):
+    """A case number of the same length is none."""
+    assert holds is holds_resident_id(text)

@@ -18,7 +18,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 @app.command()
 def subject(
-    number: Annotated[str, typer.Argument(help="Resident ID, credit code or unit number.")],
+    number: Annotated[
+        str,
+        typer.Argument(
+            help="Resident ID, credit code or unit number; `-` asks for it, so that neither the "
+            "list of processes nor the shell's history has it."
+        ),
+    ],
     *,
     purpose: Annotated[str, typer.Option(help="Why it is asked; goes into the evidence log.")],
     json_output: Json = False,
@@ -26,8 +32,9 @@ def subject(
     """Show, masked, where one number is known in all stored datasets."""
     from tongban.subjects import find_subject
 
+    wanted = typer.prompt("number", hide_input=True, err=True) if number == "-" else number
     with local_hub() as hub:
-        answer = find_subject(hub, number, purpose=purpose)
+        answer = find_subject(hub, wanted, purpose=purpose)
         titles = {name: system.title.zh for name, system in hub.catalog.systems.items()}
     if json_output:
         print_json(asdict(answer))

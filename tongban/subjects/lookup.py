@@ -9,7 +9,8 @@ Source: domain rules of 政务数据共享条例 (purpose-bound use); GB/T 35273
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +23,7 @@ from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
 from tongban.protect import blind_index_of, mask, open_column
 from tongban.store.engine import transaction
-from tongban.subjects.numbers import SubjectNumber, read_number
+from tongban.subjects.numbers import SubjectNumber, holds_resident_id, read_number
 
 if TYPE_CHECKING:
     from tongban.pipeline import Hub
@@ -75,13 +76,18 @@ def find_subject(hub: Hub, number: str, *, purpose: str, asker: str | None = Non
         asker: Who asks; the operating system's user when not given.
 
     Raises:
-        ConfigInvalid: The purpose is missing or too short to be one.
+        ConfigInvalid: The purpose is missing, too short to be one, or holds a person's number.
         NumberUnusable: The number has no known form.
     """
     if len(purpose.strip()) < SHORTEST_PURPOSE:
         raise ConfigInvalid(
             "a lookup needs its purpose: --purpose with at least "
             f"{SHORTEST_PURPOSE} characters, such as the case number or the legal duty"
+        )
+    if holds_resident_id(purpose):
+        raise ConfigInvalid(
+            "the purpose stays readable in the evidence log, so it may hold nobody's resident ID; "
+            "name the case number or the legal duty"
         )
     wanted = read_number(number)
     index = blind_index_of(hub.keyring, SUBJECT_INDEX, wanted.value)
@@ -101,7 +107,7 @@ def find_subject(hub: Hub, number: str, *, purpose: str, asker: str | None = Non
             "access",
             {
                 "purpose": purpose.strip(),
-                "asker": asker or getpass.getuser(),
+                "asker": asker or _account(),
                 "kind": wanted.kind,
                 "index": index.hex(),
                 "records": len(known),
@@ -115,6 +121,15 @@ def find_subject(hub: Hub, number: str, *, purpose: str, asker: str | None = Non
         searched=tuple(dict.fromkeys(searched)),
         is_cut=is_cut,
     )
+
+
+def _account() -> str:
+    """The account that runs us: from the kernel, since anybody can set LOGNAME."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container without an entry for its user
+        return f"uid {uid}"
 
 
 def _fields_for(contract: Contract, wanted: SubjectNumber) -> Iterable[Field]:
