@@ -40,8 +40,6 @@ def resolve_references(body: Element, where: str) -> Element | None:
     Raises:
         AnswerReferencesBroken: Dangling, circular or multiplying references.
     """
-    if not body.xpath("boolean(.//@href or .//@*[local-name() = 'ref'])"):
-        return next(iter(body), None)
     values = _values(body)
     pointing = [element for element in body.iter() if _target(element) is not None]
     targets = {_target(element) for element in pointing}

@@ -140,7 +140,8 @@ def read_envelope(
     xml, attachments = unpack(body, where) if is_package(body) else (body, {})
     page = parse_xml(to_utf8(xml, interface.charset, where), where)
     content = _content(page.element, where, status, writes=writes)
-    answer = resolve_references(content, where)
+    has_any = b"href" in xml or b":ref" in xml
+    answer = resolve_references(content, where) if has_any else next(iter(content), None)
     put_references(page.element, attachments, where)
     return page.rooted(_answer(answer, interface, where, writes=writes))
 

@@ -100,16 +100,17 @@ def _moved(records: Sequence[Element], declared: Shape, prefix: str) -> set[str]
     found: set[str] = set()
     if declared.ordered:
         places = {child.name: at for at, child in enumerate(declared.children)}
-        for names in {tuple([local(child.tag) for child in record]) for record in records}:
+        for tags in {tuple([child.tag for child in record]) for record in records}:
             highest = -1
-            for name in names:
+            for name in map(local, tags):
                 place = places.get(name, highest)
                 if place < highest:
                     found.add(f"{prefix}{name}{MOVED}")
                 highest = max(highest, place)
     for child in declared.children:
         if child.children:
-            nested = [e for record in records for e in record if local(e.tag) == child.name]
+            tag = f"{{*}}{child.name}"
+            nested = [element for record in records for element in record.iterchildren(tag)]
             if nested:
                 found |= _moved(nested, child, f"{prefix}{child.name}.")
     return found

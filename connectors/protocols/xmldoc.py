@@ -12,6 +12,7 @@ import codecs
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
@@ -112,6 +113,7 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
     return XmlDocument(root, where)
 
 
+@lru_cache(maxsize=4096)  # a page has few names, many times
 def local(tag: object) -> str:
     """Give the name without its namespace."""
     return str(tag).rpartition("}")[2]
@@ -304,17 +306,18 @@ def _note_attributes(
 
     Typing and references of SOAP and XML Schema say nothing that a column could hold.
     """
-    if not records or not any(record.xpath("boolean(@* or *[not(*)]/@*)") for record in records):
-        return
-    for record in records:
-        for owner in (record, *record):
-            if len(owner) and owner is not record:
+    rows = set(records)
+    for parent in {record.getparent() for record in records}:
+        if parent is None:
+            continue
+        for owner in (*parent.xpath("*[@*]"), *parent.xpath("*/*[@* and not(*)]")):
+            if owner not in rows and owner.getparent() not in rows:
                 continue
-            name = prefix if owner is record else f"{prefix}{local(owner.tag)}."
+            name = prefix if owner in rows else f"{prefix}{local(owner.tag)}."
             for key in owner.attrib:
                 space, _, attribute = str(key).rpartition("}")
                 dotted = f"{name}@{attribute}"
-                if space.lstrip("{") not in _TYPING and dotted not in known:
+                if dotted not in known and space.lstrip("{") not in _TYPING:
                     unknown.add(dotted)
 
 
