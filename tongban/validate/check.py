@@ -120,7 +120,7 @@ def check(
         plan: From `compile_contract`.
         batch: From `normalize.apply`; its rows are neither changed nor dropped.
         now: The moment against which "not in the future" is meant; aware. Now by default.
-        refuse_dirty: Whether to hold this batch alone against the contract's dirty limit. Who
+        refuse_dirty: Whether to hold these rows alone against the contract's dirty limit. Who
             checks a transfer in several chunks passes False and calls `refuse_when_dirty` with
             the sums.
 
@@ -265,8 +265,8 @@ def refuse_when_dirty(
     shown = ", ".join(f"{rule} {count}" for rule, count in worst[:5])
     raise BatchRefused(
         f"contract {plan.dataset} v{plan.version}: {quarantined} of {rows} rows would be "
-        f"quarantined, the limit is {plan.dirty_share:.0%} ({shown}); nothing was written, ask the "
-        "department about these rules or raise dirtyLimit",
+        f"quarantined, the limit is {plan.dirty_share:.0%} ({shown}); none of them was "
+        "written, ask the department about these rules or raise dirtyLimit",
         dataset=plan.dataset,
         rows=rows,
         quarantined=quarantined,
