@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,3 +184,44 @@ def test_check_compiles_what_goes_out_and_what_the_hub_makes(tmp_path, monkeypat
 
     assert 1 == result.exit_code
     assert any("percent_txt" in line for line in json.loads(result.stdout)["problems"])
+
+
+@pytest.fixture
+def faked(tmp_path, monkeypatch):
+    """A running `system fake housing` with its first line, in a home of its own."""
+    monkeypatch.setenv("TONGBAN_HOME", str(tmp_path / "home"))
+    command = [
+        sys.executable,
+        "-m",
+        "tongban",
+        "system",
+        "fake",
+        "housing",
+        "--rows",
+        "7",
+        "--json",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_fake_serves_until_interrupted_and_its_file_connects_the_hub(faked, monkeypatch):
+    """The printed file, put into the environment, is all that check and try need."""
+    process, told = faked
+    account = Path(told["connection"])
+    monkeypatch.setenv("TONGBAN_CONN_HOUSING", account.read_text(encoding="utf-8"))
+
+    checked = run("system", "check", "housing", "--json")
+    tried = run("system", "try", "housing", "sale_contract", "--json")
+    process.send_signal(signal.SIGINT)
+
+    assert 0 == checked.exit_code, checked.stdout
+    assert {"sale_contract": 7, "house_unit": 7} == told["accepted"]
+    assert 7 == json.loads(tried.stdout)["declared_total"]
+    assert 0o600 == account.stat().st_mode & 0o777
+    assert 130 == process.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from tongban.commands.opening import console, print_json
 
 if TYPE_CHECKING:
     from tongban.onboarding.drafting import Draft
+    from tongban.onboarding.fake.department import Answer
     from tongban.onboarding.preview import PreviewRow
 
 app = typer.Typer()
@@ -146,6 +148,55 @@ def new(
         _show_draft(found)
     if found.problems:
         raise typer.Exit(1)
+
+
+@system.command()
+def fake(
+    name: Name,
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; a free one when 0.")] = 0,
+    rows: Annotated[int, typer.Option(min=1, max=100000, help="Records of each dataset.")] = 200,
+    json_output: Json = False,
+) -> None:
+    """Serve a declared system on 127.0.0.1 from its own description, until Ctrl-C.
+
+    Synthetic records (area code 620899) in the declared envelopes and pages; pushes are answered
+    record by record. Writes a connection file for it and never touches the real one.
+    """
+    from tongban.kernel.catalog import load_catalog
+    from tongban.kernel.settings import load_settings
+    from tongban.local.private_files import write_private
+    from tongban.onboarding.fake.department import Department
+    from tongban.onboarding.fake.server import open_server, url_of
+
+    settings = load_settings()
+    department = Department(load_catalog(settings.root), name, rows=rows)
+    server = open_server(department, port, None if json_output else _heard)
+    folder = settings.home / "fake"
+    path = folder / f"{name}.json"
+    account = department.open_account(url_of(server), folder)
+    write_private(path, json.dumps(account, indent=2))
+    datasets = {n: holding.accepted for n, holding in department.holdings.items()}
+    if json_output:
+        document = {"url": account["base_url"], "connection": str(path), "accepted": datasets}
+        print(json.dumps({**document, "rows": rows}), flush=True)  # noqa: T201
+    else:
+        console.print(f"{name} at {account['base_url']}, until Ctrl-C", style="green")
+        for dataset, accepted in datasets.items():
+            console.print(f"  {dataset}: {rows} records, {accepted} pass their own contract")
+        variable = f"TONGBAN_CONN_{department.system.connection.upper()}"
+        use = f'export {variable}="$(cat {path})"'
+        console.print(f"in another shell: {use}", soft_wrap=True, highlight=False, markup=False)
+    try:
+        server.serve_forever(poll_interval=0.1)
+    finally:
+        server.server_close()
+
+
+def _heard(request: str, answer: Answer) -> None:
+    """One line per request; no query and no body."""
+    line = f"{answer.status} {request} {answer.what}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _drafted(found: Draft) -> dict[str, object]:

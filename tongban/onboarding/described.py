@@ -23,8 +23,9 @@ class Node:
         repeated: It may stand there more than once.
         values: The only values that are allowed, where they are listed.
         samples: Values that the description shows.
-        open: It has no declared content: anything may be inside.
-        choice: It is one alternative of several.
+        is_open: It has no declared content: anything may be inside.
+        is_choice: It is one alternative of several.
+        namespace: Of an XML element; "" for none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Node:
     children: tuple[Node, ...] = ()
     is_open: bool = False
     is_choice: bool = False
+    namespace: str = ""
 
     def leaves(self, prefix: str = "") -> Iterator[tuple[str, Node]]:
         """Values below this node with their dotted paths; lists inside are not entered."""
@@ -71,6 +73,7 @@ class Operation:
         method: HTTP method; POST for SOAP.
         path: Path of the call; "" for SOAP.
         place: Where inputs travel: query, body or message.
+        element: Name of the element that a SOAP request begins with.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Operation:
     method: str = "POST"
     path: str = ""
     place: Literal["query", "body", "message"] = "message"
+    element: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ class Wsdl:
             label=" ".join(label.split())[:200],
             inputs=() if given is None else given.children,
             output=answer,
+            element=name if given is None or style == "rpc" else given.name,
         )
 
     def _message(self, operation: Element, direction: str, style: str) -> Node | None:
@@ -178,7 +179,13 @@ class Wsdl:
             elif part.get("type"):
                 kind = qualified(part, part.get("type"))
                 nodes.append(self.schemas.of_type(part.get("name"), kind))
-        return Node(name=operation.get("name", ""), type="object", children=tuple(nodes))
+        suffix = "Response" if direction == "output" else ""
+        return Node(
+            name=operation.get("name", "") + suffix,
+            type="object",
+            children=tuple(nodes),
+            namespace=operation.getroottree().getroot().get("targetNamespace") or "",
+        )
 
 
 def parsed(source: Source) -> Element:

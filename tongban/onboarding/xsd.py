@@ -64,6 +64,7 @@ class Schemas:
             "label": label_of(element),
             "required": element.get("minOccurs", "1") != "0" and element.get("nillable") != "true",
             "repeated": most == "unbounded" or (most.isdigit() and int(most) > 1),
+            "namespace": namespace_of(element),
         }
         if element.get("ref"):
             target = qualified(element, element.get("ref"))
@@ -183,6 +184,16 @@ def qualified(element: Element, name: str) -> str:
         schema = next(element.iterancestors(f"{_XS}schema"), None)
         space = "" if schema is None else schema.get("targetNamespace") or ""
     return f"{{{space}}}{local}"
+
+
+def namespace_of(element: Element) -> str:
+    """Namespace that an element declared here travels in."""
+    schema = next(element.iterancestors(f"{_XS}schema"), None)
+    if schema is None:
+        return ""
+    form = element.get("form") or schema.get("elementFormDefault", "unqualified")
+    is_global = element.getparent() is schema
+    return (schema.get("targetNamespace") or "") if is_global or form == "qualified" else ""
 
 
 def label_of(element: Element) -> str:
