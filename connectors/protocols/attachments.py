@@ -108,7 +108,8 @@ def _part(piece: bytes, where: str) -> Attachment:
     except binascii.Error:
         raise AnswerReferencesBroken(f"{where}: a MIME part is no base64 as it says") from None
     content_id = headers.get("content-id", "").strip("<>")
-    return Attachment(content_id, headers.get("content-type", "").lower(), content)
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Attachment(content_id, media_type, content)
 
 
 def _has_end(piece: bytes) -> bool:
