@@ -7,6 +7,7 @@ process, long after. No page is changed: what is landed is what the department s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -143,7 +144,9 @@ class Connector:
         }
 
     def decode(self, dataset: str, body: bytes, shape: RecordShape) -> Decoded:
-        """Read a page into text columns; opens no socket.
+        """Read a page into text columns, and which rows the source marks as deleted.
+
+        Opens no socket.
 
         Numbers keep the source's digits; absent, null and nil are null; with `explode` each element
         of that list is a row and a parent without elements has none.
@@ -151,6 +154,23 @@ class Connector:
         Raises:
             AnswerUnreadable: The page is broken; `read_pages` would have refused it too.
         """
+        sign = self._pulled(dataset)[0].deleted
+        if sign is None:
+            return self._decoded(dataset, body, shape)
+        name = sign.path
+        is_wanted = name in shape.fields
+        fields = shape.fields if is_wanted else (*shape.fields, name)
+        decoded = self._decoded(
+            dataset, body, replace(shape, fields=fields, known=shape.known | {name})
+        )
+        words = [word.lower() for word in sign.equals]
+        said = decoded.frame[name].str.strip_chars().str.to_lowercase()
+        frame = decoded.frame if is_wanted else decoded.frame.drop(name)
+        marked = said.is_in(words).fill_null(value=False).alias("deleted")
+        return Decoded(frame, decoded.unknown_fields, marked)
+
+    def _decoded(self, dataset: str, body: bytes, shape: RecordShape) -> Decoded:
+        """Read a page into text columns; see `decode`."""
         pulled, call = self._pulled(dataset)
         interface = self.system.interface_of(call)
         where = f"{self.system.system}: {dataset}"

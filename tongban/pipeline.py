@@ -27,10 +27,11 @@ from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed
 from tongban.protect import Vault
-from tongban.pull import Landing, fetch_window, given_window, next_window
+from tongban.pull import Manifest, fetch_window, given_window, next_window
 from tongban.push import deliver
 from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
+from tongban.store.deletes import Seen
 from tongban.store.leases import Lease, release_lease, take_lease
 from tongban.store.load import LoadChunk, write_chunk
 from tongban.validate import compile_contract
@@ -133,12 +134,14 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
         if dataset == route.dataset
         else []
     )
+    manifest = landing.manifest()
     connector = hub.connector(route.system)
     lease = take_lease(hub.engine, route.system, dataset, holder=f"load {landing_id}")
     try:
         made = chunks(landing.pages(), plan, connector, hub.keyring, children=children)
-        cursor = _cursor_after(hub, route.system, dataset, landing)
-        _write(hub, ahead(made), plan.contract, transfer_id, lease, cursor)
+        cursor = _cursor_after(hub, route.system, dataset, manifest)
+        seen = _seen(hub, route.system, dataset, manifest)
+        _write(hub, ahead(made), plan.contract, transfer_id, lease, cursor, seen)
     except TongbanError as exc:
         transfers.fail_transfer(
             hub.engine,
@@ -229,7 +232,7 @@ def _open_window(
             return interrupted
         rule = hub.catalog.system(route.system).window_rule(route.dataset)
         window = next_window(
-            _oldest_cursor(hub, route),
+            None if rule.snapshot else _oldest_cursor(hub, route),
             now,
             overlap=timedelta(seconds=rule.overlap_s),
             longest=None,  # the connector asks a long window in pieces
@@ -251,15 +254,21 @@ def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:
     return None if any(cursor is None for cursor in found) else min(c for c in found if c)
 
 
-def _cursor_after(hub: Hub, system: str, dataset: str, landing: Landing) -> datetime | None:
+def _cursor_after(hub: Hub, system: str, dataset: str, manifest: Manifest) -> datetime | None:
     """Where the cursor may move with this landing: never over a gap that was not read."""
-    manifest = landing.manifest()
     cursor = cursors.read_cursor(hub.engine, system, dataset)
     until = datetime.fromisoformat(manifest.until)
     if manifest.since is None:
         return until
     reaches = cursor is not None and datetime.fromisoformat(manifest.since) <= cursor
     return until if reaches else None
+
+
+def _seen(hub: Hub, system: str, dataset: str, manifest: Manifest) -> Seen | None:
+    """What gathers the records of a complete snapshot; None where the landing is none."""
+    rule = hub.catalog.system(system).window_rule(dataset)
+    is_whole = rule.snapshot and manifest.since is None
+    return Seen(datetime.fromisoformat(manifest.until)) if is_whole else None
 
 
 def _transfer_id(landing_id: UUID, dataset: str, *, main: str | None = None) -> UUID:
@@ -274,10 +283,13 @@ def _write(
     transfer_id: UUID,
     lease: Lease,
     cursor: datetime | None,
+    seen: Seen | None = None,
 ) -> None:
     """Write chunks in order, each in one transaction with its evidence."""
     subscribers = hub.catalog.subscribers(contract.dataset)
     for chunk in made:
+        if seen is not None:
+            seen.add(chunk.rows.ids["record_id"], chunk.quarantine)
         write_chunk(
             hub.engine,
             LoadChunk(
@@ -294,6 +306,9 @@ def _write(
                 findings=chunk.findings,
                 warnings=chunk.warnings,
                 work_ms=chunk.work_ms,
+                gone=chunk.gone,
+                gone_read=chunk.gone_read,
+                snapshot=seen.snapshot() if seen is not None and chunk.is_last else None,
             ),
             evidence=append_load,
         )

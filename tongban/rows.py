@@ -60,6 +60,8 @@ class Chunk:
 
     Attributes:
         quarantine: Refused rows for the store, or None when there are none.
+        gone: Record ids and times of rows that the source marks as deleted, or None.
+        gone_read: How many rows said so.
         findings: (rule, severity) → rows.
         unknown_fields: Names that the pages had and the mapping does not know.
     """
@@ -73,6 +75,8 @@ class Chunk:
     warnings: int
     unknown_fields: frozenset[str]
     work_ms: int
+    gone: pl.DataFrame | None = field(default=None, repr=False)
+    gone_read: int = 0
 
 
 def compile_dataset(catalog: Catalog, system: str, dataset: str) -> DatasetPlan:
@@ -115,6 +119,8 @@ def chunks(
     for number, is_last, group in _groups(pages, plan, decoder, children, rows_per_chunk):
         started = time.monotonic()
         given = _together(group.frames, plan.shape)
+        read = given.height
+        given, gone = _without_deleted(given, group.deleted, plan, keyring)
         protected_children = []
         for child, frames in zip(children, group.child_frames, strict=True):
             child_given = _together(frames, child.plan.shape)
@@ -127,7 +133,9 @@ def chunks(
             is_last=is_last,
             rows=protect_frame(accepted, plan.contract, keyring, children=protected_children),
             quarantine=_quarantine(refused, given, plan.contract, keyring),
-            read=given.height,
+            read=read,
+            gone=gone,
+            gone_read=read - given.height,
             findings=findings,
             warnings=warnings,
             unknown_fields=frozenset(group.unknown),
@@ -179,6 +187,7 @@ class _Group:
     frames: list[pl.DataFrame]
     child_frames: list[list[pl.DataFrame]]
     unknown: set[str]
+    deleted: list[pl.Series] = field(default_factory=list)
     rows: int = 0
     decode_ms: int = 0
 
@@ -202,10 +211,32 @@ def _groups(
         for child, frames in zip(children, group.child_frames, strict=True):
             frames.append(decoder.decode(child.plan.dataset, page.body, child.plan.shape).frame)
         group.frames.append(decoded.frame)
+        if decoded.deleted is not None:
+            group.deleted.append(decoded.deleted)
         group.unknown |= decoded.unknown_fields
         group.rows += decoded.frame.height
         group.decode_ms += int((time.monotonic() - started) * 1000)
     yield number, True, group
+
+
+def _without_deleted(
+    given: pl.DataFrame, marks: list[pl.Series], plan: DatasetPlan, keyring: KeyRing
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Split off the rows that are marked as deleted; one without its key is left to the rules."""
+    if not marks:
+        return given, None
+    marked = pl.concat(marks)
+    if not marked.any():
+        return given, None
+    frame = apply(plan.normalize, given.filter(marked)).frame
+    has_key = frame.select(
+        pl.all_horizontal(pl.col(name).is_not_null() for name in plan.contract.key)
+    ).to_series()
+    gone = protect_frame(frame.filter(has_key), plan.contract, keyring).ids
+    places = marked.arg_true().filter(has_key)
+    rows = given.with_row_index("$row")
+    kept = rows.filter(~pl.col("$row").is_in(places.implode())).drop("$row")
+    return kept, gone.select("record_id", "changed_at")
 
 
 def _new_group(children: Sequence[Child]) -> _Group:

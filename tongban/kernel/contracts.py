@@ -67,7 +67,9 @@ _TYPES: dict[str, FieldType] = {
     "boolean": "boolean",
 }
 _FIELD_PROPERTIES = frozenset({"index", "mask", "codeTable", "format"})
-_CONTRACT_PROPERTIES = frozenset({"changeTime", "dirtyLimit", "owner", "rectificationDays"})
+_CONTRACT_PROPERTIES = frozenset(
+    {"changeTime", "deleteLimit", "dirtyLimit", "owner", "rectificationDays"}
+)
 Bound = Decimal | date | None
 
 
@@ -127,6 +129,8 @@ class Contract:
         dirty_share, dirty_rows: A batch of at least `dirty_rows` rows is refused when more than
             this share of it would be quarantined.
         digest: SHA-256 of the file's text, lower hex.
+        delete_share, delete_rows: A snapshot is refused when more than `delete_rows` records and
+            more than this share of the stored ones are not in it.
     """
 
     dataset: str
@@ -143,6 +147,8 @@ class Contract:
     digest: str
     path: Path
     description: dict[str, str] = field(default_factory=dict)
+    delete_share: float = 0.1
+    delete_rows: int = 20
 
     @property
     def major(self) -> int:
@@ -190,6 +196,7 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
     )
     custom = _custom(file, (), data, _CONTRACT_PROPERTIES)
     limit = custom.get("dirtyLimit") or {}
+    deletes = custom.get("deleteLimit") or {}
     contract = Contract(
         dataset=str(schema["name"]),
         version=str(data.get("version") or file.fail((), 'the key "version" is missing; add it')),
@@ -201,6 +208,8 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         changed_at=custom.get("changeTime"),
         dirty_share=float(limit.get("share", 1.0)),
         dirty_rows=int(limit.get("rows", 0)),
+        delete_share=float(deletes.get("share", 0.1)),
+        delete_rows=int(deletes.get("rows", 20)),
         rectification_days=int(custom.get("rectificationDays", 5)),
         digest=hashlib.sha256(file.text.encode()).hexdigest(),
         path=path,

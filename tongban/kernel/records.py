@@ -80,10 +80,12 @@ class Decoded:
     Attributes:
         frame: One String column per wanted field; null where the source had none.
         unknown_fields: Names that the page has and the mapping does not know.
+        deleted: Per row whether the source marks it as deleted; None where it marks nothing.
     """
 
     frame: pl.DataFrame = field(repr=False)
     unknown_fields: frozenset[str] = frozenset()
+    deleted: pl.Series | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

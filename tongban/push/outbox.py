@@ -48,19 +48,25 @@ _SUPERSEDE_OLDER = text("""
      WHERE o.record_id = old.record_id AND o.target = :target AND o.dataset = :dataset
        AND o.version = old.version
 """)
-# Claimed versions that are not the stored one any more; without a stored record nothing goes out.
+# Claimed versions that are not the stored one any more; without a stored record nothing goes out,
+# but the version that is the record's deletion does.
 _CLOSE_CLAIMED = """
     UPDATE hub.outbox o
        SET state = CASE WHEN t.record_id IS NULL THEN 'withheld' ELSE 'superseded' END,
            closed_at = now()
       FROM push_claim c LEFT JOIN data."{table}" t ON t.record_id = c.record_id
-     WHERE (t.record_id IS NULL OR t.version > c.version) AND o.record_id = c.record_id
-       AND o.target = :target AND o.dataset = :dataset AND o.version = c.version
+     WHERE (t.record_id IS NULL OR t.version > c.version) AND NOT {is_deletion}
+       AND o.record_id = c.record_id AND o.target = :target AND o.dataset = :dataset
+       AND o.version = c.version
        AND o.state IN ('queued', 'sent', 'waiting_parent')
 """
 _ANY_TO_CLOSE = """
     SELECT EXISTS (SELECT FROM push_claim c LEFT JOIN data."{table}" t ON t.record_id = c.record_id
-                    WHERE t.record_id IS NULL OR t.version > c.version)
+                    WHERE (t.record_id IS NULL OR t.version > c.version) AND NOT {is_deletion})
+"""
+_IS_DELETION = """
+    (t.record_id IS NULL AND EXISTS (SELECT FROM hub.tombstone d WHERE d.dataset = :dataset
+        AND d.record_id = c.record_id AND d.version = c.version AND d.returned_at IS NULL))
 """
 _KEEP_SENDABLE = text("""
     DELETE FROM push_claim c
@@ -114,12 +120,13 @@ def claim(conn: Connection, target: str, dataset: str, table: str, rows: int) ->
     if claimed == 0:
         return Claim(0, 0)
     conn.execute(PROBE)
-    has_stale = conn.execute(text(_ANY_TO_CLOSE.format(table=table))).scalar_one()
+    names = {"table": table, "is_deletion": _IS_DELETION}
+    has_stale = conn.execute(text(_ANY_TO_CLOSE.format(**names)), {"dataset": dataset}).scalar_one()
     conn.execute(PLAN_FREELY)
     if newest == 1 and not has_stale:  # a first version has none before it
         return Claim(claimed, 0)
     superseded = conn.execute(_SUPERSEDE_OLDER, route).rowcount
-    superseded += conn.execute(text(_CLOSE_CLAIMED.format(table=table)), route).rowcount
+    superseded += conn.execute(text(_CLOSE_CLAIMED.format(**names)), route).rowcount
     conn.execute(_KEEP_SENDABLE, route)
     return Claim(int(conn.execute(_LEFT).scalar_one()), superseded)
 

@@ -7,12 +7,17 @@ from typing import Protocol
 
 import polars as pl
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tongban.kernel.contracts import Contract
 from tongban.push.payload import Part, PushPlan
 from tongban.store.copy import Selected, query_frame
-from tongban.store.datasets import DATA, stored_type
+from tongban.store.datasets import DATA, HISTORY_SUFFIX, stored_type
+
+_ANY_DELETED = text("""
+    SELECT EXISTS (SELECT FROM push_claim c JOIN hub.tombstone d ON d.record_id = c.record_id
+                    AND d.version = c.version AND d.dataset = :dataset)
+""")
 
 
 class Vault(Protocol):
@@ -40,7 +45,8 @@ def claimed_rows(
 
     Returns:
         The facts of each (`record_id` 16 bytes, `version`, `is_known`: an earlier version may have
-        reached the target), and the readable fields that the plan needs, row by row.
+        reached the target, `is_deleted`: this version is its deletion), and the readable fields
+        that the plan needs, row by row; of a deleted record those of its last version.
     """
     contract = plan.main.contract
     is_known = sql.SQL(
@@ -54,12 +60,21 @@ def claimed_rows(
         "is_known": (is_known, pl.Boolean()),
         **_selected(contract, plan.needed, "t"),
     }
+    columns |= {"seq": (sql.SQL("c.seq"), pl.Int64())}
     rest = sql.SQL(
         "FROM push_claim c JOIN {} t ON t.record_id = c.record_id AND t.version = c.version "
         "ORDER BY c.seq"
     ).format(_table(contract))
-    found = query_frame(conn, columns, rest)
-    facts = found.select("record_id", "version", "is_known")
+    found = query_frame(conn, columns, rest).with_columns(is_deleted=pl.lit(value=False))
+    if conn.execute(_ANY_DELETED, {"dataset": contract.dataset}).scalar_one():
+        gone = sql.SQL(
+            "FROM push_claim c JOIN hub.tombstone d ON d.dataset = {} AND d.record_id = c.record_id"
+            " AND d.version = c.version JOIN {} t ON t.record_id = d.record_id"
+            " AND t.version = d.version - 1 ORDER BY c.seq"
+        ).format(sql.Literal(contract.dataset), _history(contract))
+        deleted = query_frame(conn, columns, gone).with_columns(is_deleted=pl.lit(value=True))
+        found = pl.concat([found, deleted]).sort("seq")
+    facts = found.select("record_id", "version", "is_known", "is_deleted")
     return facts, vault.open_rows(found, contract, plan.needed)
 
 
@@ -100,3 +115,7 @@ def _selected(contract: Contract, names: Iterable[str], alias: str) -> dict[str,
 
 def _table(contract: Contract) -> sql.Identifier:
     return sql.Identifier(DATA, contract.table)
+
+
+def _history(contract: Contract) -> sql.Identifier:
+    return sql.Identifier(DATA, contract.table + HISTORY_SUFFIX)

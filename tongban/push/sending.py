@@ -22,7 +22,7 @@ from tongban.kernel.errors import (
     SystemRefused,
     TongbanError,
 )
-from tongban.kernel.records import BEIJING, OutgoingRecord, Receipt
+from tongban.kernel.records import BEIJING, Operation, OutgoingRecord, Receipt
 from tongban.push.payload import PushPlan, documents, matches
 from tongban.push.receipts import PARENT_CODES, State, kept_receipt_no, shown_code
 from tongban.push.rows import Vault, children_rows, claimed_rows
@@ -89,15 +89,27 @@ def prepare(channel: Channel, conn: Connection) -> Outgoing:
     facts, frame = claimed_rows(conn, channel.plan, channel.target, channel.vault)
     keys = facts["record_id"].to_list()
     guids = [_guid(key) for key in keys]
-    ops = ["U" if known else "I" for known in facts["is_known"]]
+    known, deleted = facts["is_known"].to_list(), facts["is_deleted"].to_list()
+    ops: list[Operation] = [
+        "D" if gone else "U" if there else "I" for there, gone in zip(known, deleted, strict=True)
+    ]
     versions = facts["version"].to_list()
     children = [
         children_rows(conn, channel.plan, part, channel.vault) for part in channel.plan.children
     ]
-    special = {"$guid": guids, "$op": ops, "$version": versions, "$now": [datetime.now(BEIJING)]}
+    special: dict[str, list[Any]] = {
+        "$guid": guids,
+        "$op": ops,
+        "$version": versions,
+        "$now": [datetime.now(BEIJING)],
+    }
     made = documents(channel.plan, frame.with_columns(_series(special, frame.height)), children)
     going = Outgoing()
     goes = matches(channel.plan, frame).to_list()
+    # What the target never had is not deleted there.
+    goes = [
+        wanted and (op != "D" or there) for wanted, op, there in zip(goes, ops, known, strict=True)
+    ]
     rows = zip(guids, ops, versions, made.data, made.digests, made.lost, goes, strict=True)
     for guid, op, version, data, digest, lost, is_wanted in rows:
         if not is_wanted:

@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from tongban.kernel.contracts import Contract
+from tongban.store.deletes import Snapshot
 from tongban.store.leases import Lease
 
 Evidence = Callable[[Connection, "ChunkOutcome"], None]
@@ -56,6 +57,9 @@ class LoadChunk:
         cursor_until: New cursor of (system, dataset), written with the last chunk; or None.
         subscribers: Targets that get an outbox row for every new or changed row.
         work_ms: Time spent on this chunk before this call.
+        gone: `record_id` (hex) and `changed_at` of rows that the source marks as deleted.
+        gone_read: How many rows said so, repeated ones included; a part of `read`.
+        snapshot: With the last chunk of a complete snapshot: what is not in it is deleted.
     """
 
     contract: Contract
@@ -71,6 +75,9 @@ class LoadChunk:
     findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
     warnings: int = 0
     work_ms: int = 0
+    gone: pl.DataFrame | None = field(default=None, repr=False)
+    gone_read: int = 0
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,9 @@ class ChunkOutcome:
     """What a chunk did; all zero but `skipped` when it had been committed before.
 
     Attributes:
-        same: Equal content, or older than what is stored (`stale`, a part of it).
+        same: Equal content, older than what is stored (`stale`, a part of it), or a mark of
+            deletion.
+        deleted: Records that were deleted, by mark or by absence; no part of the balance.
         touched: Part of `same`: equal content with a newer change time.
         written: Row digests (16 bytes each) of new, changed and refused rows: what the evidence
             is about.
@@ -99,4 +108,5 @@ class ChunkOutcome:
     stale: int = 0
     touched: int = 0
     queued: int = 0
+    deleted: int = 0
     written: bytes = field(default=b"", repr=False)

@@ -88,9 +88,9 @@ def transaction(engine: Engine) -> Generator[Connection]:
             "database: no free connection in the pool; nothing was written, try again"
         ) from exc
     except DBAPIError as exc:
-        raise _our_error(exc.orig) from None  # the server's words may quote a row
+        raise our_error(exc.orig) from None  # the server's words may quote a row
     except psycopg.Error as exc:  # COPY goes past SQLAlchemy
-        raise _our_error(exc) from None
+        raise our_error(exc) from None
 
 
 def driver_of(conn: Connection) -> psycopg.Connection[Any]:
@@ -99,7 +99,7 @@ def driver_of(conn: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _our_error(exc: BaseException | None) -> DatabaseUnavailable | DatabaseRefused:
+def our_error(exc: BaseException | None) -> DatabaseUnavailable | DatabaseRefused:
     """Our error for one of the driver's, without the server's quotation of the row."""
     state = getattr(exc, "sqlstate", None)
     name = type(exc).__name__

@@ -29,6 +29,7 @@ from sqlalchemy import Connection, Engine, text
 from tongban.kernel.errors import DatabaseUnavailable, Fatal, TongbanError
 from tongban.store.chunk import ChunkOutcome, Evidence, LoadChunk, ProtectedRows
 from tongban.store.cursors import advance_cursor
+from tongban.store.deletes import Deleted, delete_absent, delete_marked
 from tongban.store.engine import DatabaseRefused, transaction
 from tongban.store.leases import hold_lease
 from tongban.store.quarantine import write_quarantine
@@ -121,7 +122,7 @@ def _check_counts(chunk: LoadChunk) -> None:
     """Hold what was decoded against what arrived here, before anything is written."""
     accepted = 0 if chunk.rows is None else chunk.rows.ids.height + chunk.rows.duplicates
     refused = 0 if chunk.quarantine is None else chunk.quarantine.height
-    if chunk.read != accepted + refused:
+    if chunk.read != accepted + refused + chunk.gone_read:
         raise CountsUnbalanced(
             f"{_place(chunk)}: {chunk.read} rows were decoded, {accepted} accepted and {refused} "
             "refused; nothing was written, this is a defect of a step before",
@@ -154,6 +155,8 @@ def _chunk_digest(chunk: LoadChunk) -> bytes:
         if frame is not None and not frame.is_empty():
             total.update("".join(frame["row_digest"].to_list()).encode())
         total.update(b"|")
+    if chunk.gone is not None and not chunk.gone.is_empty():
+        total.update("".join(chunk.gone["record_id"].to_list()).encode())
     return total.digest()
 
 
@@ -178,18 +181,35 @@ def _write(conn: Connection, chunk: LoadChunk) -> ChunkOutcome:
     refused_digests = (
         b"" if chunk.quarantine is None else bytes.fromhex("".join(chunk.quarantine["row_digest"]))
     )
+    deleted = _deleted(conn, chunk)
     return replace(
         outcome,
         read=chunk.read,
         new=records.new,
         changed=records.changed,
-        same=records.same,
+        same=records.same + chunk.gone_read,
         quarantined=refused,
         duplicate=records.again + (0 if chunk.rows is None else chunk.rows.duplicates),
         stale=records.stale,
         touched=records.touched,
-        queued=records.queued,
-        written=records.written + refused_digests,
+        queued=records.queued + deleted.queued,
+        deleted=deleted.records,
+        written=records.written + refused_digests + deleted.digests,
+    )
+
+
+def _deleted(conn: Connection, chunk: LoadChunk) -> Deleted:
+    """Delete what the source marks, then what its snapshot leaves out."""
+    marked, absent = Deleted(), Deleted()
+    facts = chunk.transfer_id, chunk.subscribers
+    if chunk.gone is not None and not chunk.gone.is_empty():
+        marked = delete_marked(conn, chunk.contract, chunk.gone, *facts)
+    if chunk.snapshot is not None:
+        absent = delete_absent(conn, chunk.contract, chunk.snapshot, *facts)
+    return Deleted(
+        records=marked.records + absent.records,
+        queued=marked.queued + absent.queued,
+        digests=marked.digests + absent.digests,
     )
 
 
@@ -224,6 +244,7 @@ def _close(conn: Connection, chunk: LoadChunk, outcome: ChunkOutcome, spent_ms: 
         "duplicate_rows": outcome.duplicate,
         "stale_rows": outcome.stale,
         "touched_rows": outcome.touched,
+        "deleted_rows": outcome.deleted,
         "warning_rows": chunk.warnings,
         "work_ms": spent_ms,
     }

@@ -8,6 +8,7 @@ every row; equal rows never leave the client. Verdicts:
     touched  equal content, newer time        → `confirmed_at`, else nothing
     same     equal content                    → nothing
     stale    other content, older; or equally old and replaced before (a replay) → nothing
+    returned deleted before and newer      → as new, its versions go on; counted as changed
     again    this same transfer wrote the stored version already → nothing, a duplicate
 """
 
@@ -56,6 +57,25 @@ _JUDGE = """
      WHERE t.record_id IS NULL OR t.row_digest <> k.row_digest OR t.transfer_id = :transfer_id
         OR k.changed_at > greatest(t.changed_at, t.confirmed_at)
 """
+# Only where something of the dataset was deleted: a row that is not newer stays deleted.
+_ANY_DELETED = text("""
+    SELECT EXISTS (SELECT FROM hub.tombstone WHERE dataset = :dataset AND returned_at IS NULL)
+""")
+_STAY_DELETED = text("""
+    UPDATE chunk_verdict v SET verdict = 'stale' FROM hub.tombstone d
+     WHERE d.dataset = :dataset AND d.record_id = v.record_id AND d.returned_at IS NULL
+       AND v.verdict = 'new' AND v.changed_at <= d.changed_at
+""")
+_RETURN = """
+    WITH back AS (
+        UPDATE hub.tombstone d SET returned_at = now() FROM chunk_verdict v
+         WHERE d.dataset = :dataset AND d.record_id = v.record_id AND d.returned_at IS NULL
+           AND v.verdict = 'new'
+        RETURNING d.record_id, d.version),
+    renumbered AS (
+        UPDATE {table} t SET version = b.version + 1 FROM back b WHERE t.record_id = b.record_id)
+    SELECT count(*) FROM back
+"""
 _VERDICTS = text("""
     SELECT verdict, count(*), CASE WHEN verdict IN ('new', 'changed')
            THEN string_agg(pos::text, ',') END
@@ -73,6 +93,13 @@ _QUEUE_NEW = text("""
       FROM chunk_verdict v CROSS JOIN unnest(CAST(:targets AS text[])) target
      WHERE v.verdict = 'new' ORDER BY v.pos
 """)
+_QUEUE_RETURNED = """
+    INSERT INTO hub.outbox (target, dataset, record_id, version)
+    SELECT target, :dataset, v.record_id, t.version
+      FROM chunk_verdict v JOIN {table} t ON t.record_id = v.record_id
+     CROSS JOIN unnest(CAST(:targets AS text[])) target
+     WHERE v.verdict = 'new' ORDER BY v.pos
+"""
 _STAGE = (
     "CREATE TEMPORARY TABLE chunk_stage ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
 )
@@ -141,13 +168,19 @@ def write_records(
     """Write the accepted rows of one chunk and queue what the subscribers must get."""
     names = _names(contract)
     conn.execute(_PROBE)
-    judged = _judge(conn, rows.ids, names, transfer_id)
+    dataset = {"dataset": contract.dataset}
+    any_deleted = conn.execute(_ANY_DELETED, dataset).scalar_one()
+    judged = _judge(conn, rows.ids, names, transfer_id, dataset if any_deleted else None)
     new, changed = judged["new"], judged["changed"]
-    queued = 0
+    queued = returned = 0
     if new[0]:
         chosen = None if new[0] == rows.ids.height else rows.ids["ord"][new[1]]
         _copy_new(conn, contract, rows.sealed(chosen), transfer_id)
-        queued += _queue(conn, _QUEUE_NEW, contract, subscribers)
+        statement = _QUEUE_NEW
+        if any_deleted:
+            returned = conn.execute(text(_RETURN.format(**names)), dataset).scalar_one()
+            statement = text(_QUEUE_RETURNED.format(**names))
+        queued += _queue(conn, statement, contract, subscribers)
     overtaken = 0
     if changed[0]:
         overtaken = _replace(conn, contract, rows.sealed(rows.ids["ord"][changed[1]]), transfer_id)
@@ -160,8 +193,8 @@ def write_records(
     written = rows.ids["row_digest"][pl.concat([new[1], changed[1]])]
     return RowsWritten(
         total=total,
-        new=new[0],
-        changed=changed[0] - overtaken,
+        new=new[0] - returned,
+        changed=changed[0] - overtaken + returned,
         same=total - new[0] - changed[0] + overtaken - judged["again"][0],
         stale=judged["stale"][0] + overtaken,
         touched=judged["touched"][0],
@@ -180,13 +213,22 @@ def _names(contract: Contract) -> dict[str, str]:
 
 
 def _judge(
-    conn: Connection, ids: pl.DataFrame, names: dict[str, str], transfer_id: UUID
+    conn: Connection,
+    ids: pl.DataFrame,
+    names: dict[str, str],
+    transfer_id: UUID,
+    deleted: dict[str, str] | None,
 ) -> dict[str, tuple[int, pl.Series]]:
-    """Per verdict how many rows and, of those to be written, their positions in `ids`."""
+    """Per verdict how many rows and, of those to be written, their positions in `ids`.
+
+    `deleted` names the dataset where some record of it was deleted before.
+    """
     conn.execute(_TEMPORARY)
     keys = ids.select("record_id", "row_digest", "changed_at").with_row_index("pos")
     copy_frame(conn, "chunk_key", keys)
     conn.execute(text(_JUDGE.format(**names)), {"transfer_id": transfer_id})
+    if deleted is not None:
+        conn.execute(_STAY_DELETED, deleted)
     nothing = pl.Series("pos", [], dtype=pl.Int64)
     judged = dict.fromkeys(("new", "changed", "touched", "stale", "again"), (0, nothing))
     for verdict, count, positions in conn.execute(_VERDICTS):

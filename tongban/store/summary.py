@@ -98,7 +98,7 @@ class RouteSummary:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBalance:
-    """What transfers say was stored of a dataset, against what its tables hold."""
+    """What transfers say was stored of a dataset, against what its tables and tombstones hold."""
 
     dataset: str
     counted_records: int
@@ -140,9 +140,12 @@ def dataset_balances(engine: Engine, contracts: Sequence[Contract]) -> list[Data
             history = f'{DATA}."{contract.table}_history"'
             records, versions = conn.execute(
                 text(
-                    f"SELECT (SELECT count(*) FROM {table}), "  # noqa: S608 - our own names
+                    f"SELECT (SELECT count(*) FROM {table})"  # noqa: S608 - our own names
+                    " + (SELECT count(*) FROM hub.tombstone"
+                    " WHERE dataset = :dataset AND returned_at IS NULL), "
                     f"(SELECT count(*) FROM {table}) + (SELECT count(*) FROM {history})"
-                )
+                ),
+                {"dataset": contract.dataset},
             ).one()
             found.append(
                 DatasetBalance(
