@@ -117,7 +117,7 @@ def _has_end(piece: bytes) -> bool:
 
 
 def put_references(root: Element, attachments: dict[str, Attachment], where: str) -> None:
-    """Replace XOP includes, and `href="cid:…"`, by the references of what they point to.
+    """Replace XOP includes, `href="cid:…"` and swaRef texts by references of what they point to.
 
     Raises:
         AnswerReferencesBroken: One points to a part that is not in the package.
@@ -132,7 +132,10 @@ def put_references(root: Element, attachments: dict[str, Attachment], where: str
         return
     for element in root.iter():
         href = element.get("href", "")
-        if href.startswith("cid:") and not len(element):
+        swa = element.text or ""  # WS-I swaRef: the text itself is the address
+        if swa.startswith("cid:") and unquote(swa[4:].strip()) in attachments:
+            element.text = _pointed(swa.strip(), attachments, where)
+        elif href.startswith("cid:") and not len(element):
             element.text = _pointed(href, attachments, where)
             del element.attrib["href"]
 

@@ -27,6 +27,24 @@ ENVELOPES = {
 }
 
 
+# What zeep raises on descriptions that it cannot follow, beside its own errors.
+_BROKEN = (
+    ValueError,
+    LookupError,
+    OSError,
+    NotImplementedError,
+    AttributeError,
+    TypeError,
+    RecursionError,
+    AssertionError,
+)
+
+
+def _first_line(exc: Exception) -> str:
+    """Quote a library's words about a description, which holds no personal data."""
+    return str(exc).partition("\n")[0][:200]
+
+
 class Description:
     """One binding of a WSDL, read when it is first needed."""
 
@@ -60,13 +78,13 @@ class Description:
         )
         try:
             client = zeep.Client(library.start, settings=settings, transport=_disk_only(library))
-            service = client.bind(self._soap.service, self._soap.port)
+            service = client.bind(self._soap.service, self._soap.port or self._port(client))
         except InterfaceChanged:
             raise
-        except (zeep.exceptions.Error, etree.LxmlError, ValueError, KeyError, OSError) as exc:
+        except (zeep.exceptions.Error, etree.LxmlError, *_BROKEN) as exc:
             raise InterfaceChanged(
                 f"{self._system}: connectors/wsdl/{self._soap.wsdl} cannot be understood "
-                f"({type(exc).__name__}); pin a valid WSDL",
+                f"({type(exc).__name__}: {_first_line(exc)}); pin a valid WSDL",
                 system=self._system,
             ) from exc
         if service is None:
@@ -76,6 +94,15 @@ class Description:
                 system=self._system,
             )
         return client, service
+
+    def _port(self, client: Any) -> str | None:
+        """Choose the first port that speaks the declared SOAP version; None for zeep's choice."""
+        services = client.wsdl.services
+        service = services.get(self._soap.service) or next(iter(services.values()), None)
+        for name, port in service.ports.items() if service is not None else ():
+            if getattr(port.binding, "nsmap", {}).get("soap-env") == ENVELOPES[self._soap.version]:
+                return str(name)
+        return None
 
     def operation(self, name: str) -> Any:
         """Give one operation of the binding.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
+from typing import cast
 
 from lxml import etree
 
@@ -299,6 +300,10 @@ def _note_unknown(
         _note_unknown(nested, below, f"{dotted}.", known, unknown)
 
 
+def _chosen(element: Element, path: str) -> list[Element]:
+    return cast("list[Element]", element.xpath(path))
+
+
 def _note_attributes(
     records: Sequence[Element], prefix: str, known: frozenset[str], unknown: set[str]
 ) -> None:
@@ -310,7 +315,7 @@ def _note_attributes(
     for parent in {record.getparent() for record in records}:
         if parent is None:
             continue
-        for owner in (*parent.xpath("*[@*]"), *parent.xpath("*/*[@* and not(*)]")):
+        for owner in chain(_chosen(parent, "*[@*]"), _chosen(parent, "*/*[@* and not(*)]")):
             if owner not in rows and owner.getparent() not in rows:
                 continue
             name = prefix if owner in rows else f"{prefix}{local(owner.tag)}."
