@@ -15,10 +15,11 @@ read = new + changed + same + quarantined + duplicate.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
@@ -32,6 +33,7 @@ from tongban.push import deliver
 from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
 from tongban.store.deletes import Seen
+from tongban.store.holds import held
 from tongban.store.leases import Lease, release_lease, take_lease
 from tongban.store.load import LoadChunk, write_chunk
 from tongban.validate import compile_contract
@@ -64,8 +66,9 @@ def pull(
 ) -> Landed:
     """Land every page of the next window (or of a given one) of a dataset.
 
-    An interrupted pull of the same dataset is continued after its last landed page. Datasets that
-    share the pages get a transfer of their own, to be loaded from the same landing.
+    An interrupted pull of the same dataset is continued after its last landed page, unless another
+    worker is at it; what both pull is stored once. Datasets that share the pages get a transfer of
+    their own, to be loaded from the same landing.
 
     Raises:
         RetryLater: The source paused, or is outside its budget; landed pages stay.
@@ -77,13 +80,13 @@ def pull(
     )
     started = time.monotonic()
     try:
-        landing_id, asked = _open_window(hub, route, window, run_id)
-        landing = hub.landing.landing(route.system, route.dataset, str(landing_id))
-        try:
-            manifest = fetch_window(connector, landing, asked)
-        except TongbanError as exc:
-            transfers.fail_transfer(hub.engine, landing_id, code=exc.code, message=str(exc))
-            raise
+        with _open_window(hub, route, window, run_id) as (landing_id, asked):
+            landing = hub.landing.landing(route.system, route.dataset, str(landing_id))
+            try:
+                manifest = fetch_window(connector, landing, asked)
+            except TongbanError as exc:
+                transfers.fail_transfer(hub.engine, landing_id, code=exc.code, message=str(exc))
+                raise
     finally:
         connector.close()
     facts: dict[str, Any] = {
@@ -219,33 +222,45 @@ def ingest(hub: Hub, dataset: str, frame: pl.DataFrame) -> Loaded:
     return _loaded(hub, transfer_id)
 
 
+@contextmanager
 def _open_window(
     hub: Hub, route: PullRoute, window: Window | None, run_id: str | None
-) -> tuple[UUID, Window]:
-    """The interrupted pull to go on with, or a new transfer of the next window."""
-    now = datetime.now(BEIJING)
-    if window is not None:
-        window = given_window(window, now)
-    else:
+) -> Generator[tuple[UUID, Window]]:
+    """The interrupted pull to go on with, or a new transfer of the next window; ours alone."""
+    if window is None:
         interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset)
         if interrupted is not None:
-            return interrupted
-        rule = hub.catalog.system(route.system).window_rule(route.dataset)
-        window = next_window(
-            None if rule.snapshot else _oldest_cursor(hub, route),
-            now,
-            overlap=timedelta(seconds=rule.overlap_s),
-            longest=None,  # the connector asks a long window in pieces
+            with held(hub.engine, interrupted[0]) as is_ours:
+                if is_ours:
+                    yield interrupted
+                    return
+    asked = _window_to_ask(hub, route, window)
+    landing_id = uuid4()
+    with held(hub.engine, landing_id):  # before anybody can see it
+        transfers.begin_transfer(
+            hub.engine,
+            route.system,
+            route.dataset,
+            window=asked,
+            contract_version=hub.catalog.contract(route.dataset).version,
+            run_id=run_id,
+            transfer_id=landing_id,
         )
-    landing_id = transfers.begin_transfer(
-        hub.engine,
-        route.system,
-        route.dataset,
-        window=window,
-        contract_version=hub.catalog.contract(route.dataset).version,
-        run_id=run_id,
+        yield landing_id, asked
+
+
+def _window_to_ask(hub: Hub, route: PullRoute, window: Window | None) -> Window:
+    """The window that was given, or the next one after our own committed cursor."""
+    now = datetime.now(BEIJING)
+    if window is not None:
+        return given_window(window, now)
+    rule = hub.catalog.system(route.system).window_rule(route.dataset)
+    return next_window(
+        None if rule.snapshot else _oldest_cursor(hub, route),
+        now,
+        overlap=timedelta(seconds=rule.overlap_s),
+        longest=None,  # the connector asks a long window in pieces
     )
-    return landing_id, window
 
 
 def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:

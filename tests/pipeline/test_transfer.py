@@ -16,6 +16,8 @@ from tongban.kernel.errors import (
 )
 from tongban.kernel.records import BEIJING, Window
 from tongban.store.cursors import read_cursor
+from tongban.store.holds import held
+from tongban.store.transfers import begin_transfer
 
 
 def test_the_whole_city_is_stored_or_quarantined_exactly_as_it_knows_itself(city: CityHub):
@@ -108,6 +110,29 @@ def test_an_interrupted_pull_is_continued_and_loads_whole(city: CityHub):
 
     parts = loaded.new + loaded.quarantined + loaded.duplicate
     assert loaded.read == parts > 0
+
+
+def test_a_pull_that_another_worker_is_at_is_left_alone(city: CityHub):
+    """A person's pull beside the DAG's must not mix its pages into the same landing."""
+    engine = city.hub.engine
+    running = begin_transfer(
+        engine, "market", "enterprise", window=Window(since=None, until=datetime.now(BEIJING))
+    )
+    with held(engine, running):
+        other = pipeline.pull(city.hub, "enterprise")
+
+    assert str(running) != other.landing_id
+    assert "pulling" == city.one("SELECT state FROM hub.transfer WHERE landed_at IS NULL")
+
+
+def test_a_pull_whose_worker_is_gone_is_continued(city: CityHub):
+    """The same row, and nobody holds it any more."""
+    engine = city.hub.engine
+    orphan = begin_transfer(
+        engine, "market", "enterprise", window=Window(since=None, until=datetime.now(BEIJING))
+    )
+
+    assert str(orphan) == pipeline.pull(city.hub, "enterprise").landing_id
 
 
 @pytest.mark.parametrize("kind", ["error500", "reset_before", "too_many", "error_in_200"])
