@@ -41,6 +41,11 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Run one PostgreSQL server for the session; gives the superuser's URL of `postgres`."""
+    yield from running_server()
+
+
+def running_server() -> Iterator[str]:
+    """Run a PostgreSQL server of its own, for tests that change roles or kill it."""
     folder = Path(tempfile.mkdtemp(prefix="tongban-test-"))
     if os.geteuid() == 0:
         folder.chmod(0o711)  # the server drops root's rights and must reach its data folder

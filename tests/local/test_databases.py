@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.conftest import running_server
 from tongban.kernel.errors import DatabaseUnavailable, StackBroken
 from tongban.local import databases, ports
 
 pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Run a server of our own: these tests give the role `hub` another password."""
+    yield from running_server()
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +29,9 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def urls(postgres_server: str, passwords: Path) -> databases.DatabaseUrls:
-    """Make the two databases on the session's server."""
-    return databases.embedded_urls(postgres_server, passwords)
+def urls(server: str, passwords: Path) -> databases.DatabaseUrls:
+    """Make the two databases on the server."""
+    return databases.embedded_urls(server, passwords)
 
 
 def test_both_databases_answer_their_own_role(urls: databases.DatabaseUrls) -> None:
@@ -33,10 +41,10 @@ def test_both_databases_answer_their_own_role(urls: databases.DatabaseUrls) -> N
 
 
 def test_making_them_again_changes_no_url(
-    postgres_server: str, passwords: Path, urls: databases.DatabaseUrls
+    server: str, passwords: Path, urls: databases.DatabaseUrls
 ) -> None:
     """Every `up` asks for them."""
-    assert urls == databases.embedded_urls(postgres_server, passwords)
+    assert urls == databases.embedded_urls(server, passwords)
 
 
 def test_role_of_the_hub_is_no_superuser(urls: databases.DatabaseUrls) -> None:
@@ -65,11 +73,11 @@ def test_urls_are_not_shown(urls: databases.DatabaseUrls) -> None:
     assert "postgresql://" not in repr(urls)
 
 
-def test_existing_server_gets_a_database_beside_the_given_one(postgres_server: str) -> None:
+def test_existing_server_gets_a_database_beside_the_given_one(server: str) -> None:
     """One server serves the hub and Airflow."""
-    found = databases.existing_urls(postgres_server)
+    found = databases.existing_urls(server)
 
-    assert postgres_server == found.hub
+    assert server == found.hub
     assert found.airflow.endswith("/postgres_airflow")
     assert databases.answers(found.airflow)
 
@@ -80,10 +88,10 @@ def test_missing_right_to_create_is_said_clearly(empty_database_url: str) -> Non
         databases.existing_urls(empty_database_url)
 
 
-def test_url_without_a_database_is_refused(postgres_server: str) -> None:
+def test_url_without_a_database_is_refused(server: str) -> None:
     """A server alone is not enough."""
     with pytest.raises(StackBroken, match="names no database"):
-        databases.existing_urls(postgres_server.rpartition("/")[0])
+        databases.existing_urls(server.rpartition("/")[0])
 
 
 def test_silent_server_is_our_error_without_the_password() -> None:
