@@ -12,13 +12,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from xml.sax.saxutils import escape  # writes, reads nothing
 
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.protocols.grammar import (
+    TYPING,
     Irregular,
     Layout,
     Node,
     Prefixes,
+    attribute_path,
     expression,
     groups,
     instance_prefix,
@@ -40,6 +43,7 @@ _CHARACTERS = (  # XML 1.0, production 2
     (0x10000, 0x10FFFF),
 )
 _BETWEEN_BLANK = re.compile(r">[ \t\n]+<")
+_MARKED = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<!--(.*?)-->", re.DOTALL)
 _REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _PARENT = "\0"  # stands between the lists of two parents; XML cannot hold it
@@ -54,6 +58,7 @@ class Bulk:
         name: Local name of a record.
         declared: What the schema says about one record.
         prefixes: Namespaces at the records; set once the skeleton is parsed.
+        moved: Elements that stood out of the schema's order; set by `columns`.
     """
 
     region: str = field(repr=False)
@@ -61,6 +66,7 @@ class Bulk:
     tag: str
     declared: Shape | None
     prefixes: Prefixes = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
 
     def columns(self, shape: RecordShape, *, whole: bool) -> Decoded:
         """Read the records into text columns; see `Document.columns`.
@@ -68,11 +74,11 @@ class Bulk:
         Raises:
             Irregular: They are not one after another of one form.
         """
-        if any(mark in name for name in shape.fields for mark in "@#*"):
+        if any(mark in name for name in shape.fields for mark in "#*"):
             raise Irregular
         region = _clean(self.region)
         samples = _samples(region, f"</{self.tag}>", FEWEST if self.declared else SAMPLES)
-        record = learn(samples, self.declared, self.prefixes)
+        record, self.moved = learn(samples, self.declared, self.prefixes)
         blanks = any(_BETWEEN_BLANK.search(sample) for sample in samples)
         layout = Layout(instance_prefix(self.prefixes), blanks)
         prefix = f"{shape.explode}." if shape.explode else None
@@ -89,6 +95,7 @@ class Bulk:
             children, parent_of = _children(cut.get(shape.explode), record, layout, inner, shape)
         parents = {name: cut.get(name) or nothing for name in outer}
         unknown = _unknown(record, region, shape, whole=whole)
+        unknown |= _unknown_attributes(record, self.prefixes, shape, whole=whole)
         if "&" in region:
             parents = {name: _opened(column) for name, column in parents.items()}
             children = {name: _opened(column) for name, column in children.items()}
@@ -130,6 +137,8 @@ def _clean(region: str) -> str:
     Raises:
         Irregular: Something that only a parser may judge.
     """
+    if "!" in region and "<!" in region:
+        region = _MARKED.sub(_unmarked, region)
     if "\ufffe" in region or "\uffff" in region or ("]" in region and "]]>" in region):
         raise Irregular
     if "\r" in region:
@@ -142,6 +151,19 @@ def _clean(region: str) -> str:
             if decimal or hexadecimal:
                 _character(decimal, hexadecimal)
     return region
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    """Write a CDATA section as text and leave a comment out."""
+    page, at = found.string, found.start()
+    if page.rfind("<", 0, at) > page.rfind(">", 0, at):
+        raise Irregular  # inside a tag
+    text, comment = found.groups()
+    if text is not None:
+        return escape(text)
+    if "--" in comment or comment.endswith("-"):
+        raise Irregular
+    return ""
 
 
 def _character(decimal: str, hexadecimal: str) -> str:
@@ -245,3 +267,25 @@ def _unknown(record: Node, region: str, shape: RecordShape, *, whole: bool) -> f
         elif f"<{node.tag}>" in region or f"<{node.tag}/" in region or f"<{node.tag} " in region:
             raise Irregular
     return frozenset(unknown)
+
+
+def _unknown_attributes(
+    record: Node, prefixes: Prefixes, shape: RecordShape, *, whole: bool
+) -> frozenset[str]:
+    """Find attributes of records and of their children that the mapping does not know."""
+    known = shape.known
+    found: set[str] = set()
+    owners: list[tuple[str, Node]] = []
+    if whole or not shape.explode:
+        owners += [("", record), *((c.local, c) for c in record.children.values())]
+    exploded = record.find(shape.explode) if shape.explode else None
+    if exploded is not None and shape.explode:
+        inner = [(f"{shape.explode}.{c.local}", c) for c in exploded.children.values()]
+        owners += [(shape.explode, exploded), *inner]
+    for path, node in owners:
+        for name in node.attributes:
+            space = prefixes.get(name.rpartition(":")[0] or None, "") if ":" in name else ""
+            dotted = attribute_path(path, name)
+            if space not in TYPING and dotted not in known:
+                found.add(dotted)
+    return frozenset(found)

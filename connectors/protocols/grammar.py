@@ -17,6 +17,15 @@ Prefixes = Mapping[str | None, str]
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 MOST_NODES = 2000
+TYPING = frozenset(  # attributes of these namespaces say nothing that a column could hold
+    {
+        XSI,
+        "http://schemas.xmlsoap.org/soap/encoding/",
+        "http://www.w3.org/2003/05/soap-encoding",
+        "http://schemas.xmlsoap.org/soap/envelope/",
+        "http://www.w3.org/2003/05/soap-envelope",
+    }
+)
 DEEPEST_RECORD = 6  # what lies deeper is learnt from the samples only
 _TOKEN = re.compile(
     r"<(/?)([^\s<>/=!?]+)((?:[ \t\n]+[^\s<>=/]+[ \t\n]*=[ \t\n]*(?:\"[^\"<]*\"|'[^'<]*'))*)"
@@ -41,6 +50,7 @@ class Node:
         repeats: Several in a row.
         is_leaf: Holds text.
         seen: It stands in the samples, not only in the schema.
+        attributes: Names as written, in order, where it has any that say something.
     """
 
     tag: str
@@ -49,6 +59,7 @@ class Node:
     repeats: bool = False
     is_leaf: bool = True
     seen: bool = False
+    attributes: list[str] = field(default_factory=list)
 
     @property
     def local(self) -> str:
@@ -90,10 +101,18 @@ class Sample:
 
     tag: str
     start: str
+    attributes: list[str]
     children: list[Sample] = field(default_factory=list)
 
+    @property
+    def local(self) -> str:
+        """Name without prefix."""
+        return self.tag.rpartition(":")[2]
 
-def learn(samples: Iterable[str], declared: Shape | None, prefixes: Prefixes) -> Node:
+
+def learn(
+    samples: Iterable[str], declared: Shape | None, prefixes: Prefixes
+) -> tuple[Node, set[str]]:
     """Make the grammar of records from samples of them and their schema.
 
     Args:
@@ -101,13 +120,21 @@ def learn(samples: Iterable[str], declared: Shape | None, prefixes: Prefixes) ->
         declared: What the schema says about one record.
         prefixes: Namespaces in force where the records stand, by prefix.
 
+    Returns:
+        The grammar, and what stands out of the schema's order in the samples.
+
     Raises:
-        Irregular: The samples contradict each other or the schema.
+        Irregular: The samples contradict each other.
     """
     xsi = instance_prefix(prefixes)
     trees = [_tree(sample, xsi) for sample in samples]
     if not trees:
         raise Irregular
+    moved = out_of_order(trees, declared) if declared is not None else set()
+    return _learnt(trees, None if moved else declared, prefixes), moved
+
+
+def _learnt(trees: list[Sample], declared: Shape | None, prefixes: Prefixes) -> Node:
     record = Node(trees[0].tag, seen=True)
     if declared is not None and declared.ordered:
         used = [_prefix(child.tag) for tree in trees for child in tree.children]
@@ -173,7 +200,7 @@ def _tree(text: str, xsi: str | None) -> Sample:
             if not stack or stack.pop().tag != tag:
                 raise Irregular
         else:
-            sample = Sample(tag, _start(tag, attributes, xsi))
+            sample = Sample(tag, *_start(tag, attributes, xsi))
             if stack:
                 stack[-1].children.append(sample)
             root = root or sample
@@ -189,17 +216,20 @@ def _tree(text: str, xsi: str | None) -> Sample:
     return root
 
 
-def _start(tag: str, attributes: str, xsi: str | None) -> str:
-    """Give the start tag as written; only constant typing attributes are let through."""
-    nil = False
-    for name in _ATTRIBUTE.findall(attributes):
-        prefix, _, local = name.rpartition(":")
-        if name == "xmlns" or prefix == "xmlns":
-            continue
-        if not prefix or prefix != xsi or local not in {"type", "nil"}:
-            raise Irregular
-        nil = nil or local == "nil"
-    return tag if nil else tag + attributes
+def _start(tag: str, written: str, xsi: str | None) -> tuple[str, list[str]]:
+    """Give the start tag as written and, where attributes say something, their names instead.
+
+    Typing that is the same for all records is part of the tag as written.
+    """
+    names: list[str] = _ATTRIBUTE.findall(written)
+    if xsi is not None and f"{xsi}:nil" in names:
+        return tag, []
+    typing = {"xmlns", f"{xsi}:type"}
+    if all(name in typing or name.startswith("xmlns:") for name in names):
+        return tag + written, []
+    if any(name == "xmlns" or name.startswith("xmlns:") for name in names):
+        raise Irregular
+    return tag, names
 
 
 def _merge(node: Node, sample: Sample) -> None:
@@ -214,6 +244,7 @@ def _merge(node: Node, sample: Sample) -> None:
         raise Irregular
     node.seen = True
     node.is_leaf = node.is_leaf and not sample.children
+    node.attributes = _merged(node.attributes, sample.attributes)
     order = list(node.children)
     at = 0
     last = ""
@@ -235,6 +266,57 @@ def _merge(node: Node, sample: Sample) -> None:
     node.children = {tag: node.children[tag] for tag in order}
 
 
+def _merged(known: list[str], found: list[str]) -> list[str]:
+    """Take a sample's attributes into the known ones, at their places."""
+    order, at = list(known), 0
+    for name in found:
+        if name not in order:
+            order.insert(at, name)
+        elif order.index(name) < at:
+            raise Irregular
+        at = order.index(name) + 1
+    return order
+
+
+def out_of_order(samples: Iterable[Sample], declared: Shape, prefix: str = "") -> set[str]:
+    """Find elements of the samples that stand before those that the schema puts before them."""
+    found: set[str] = set()
+    nested: dict[str, list[Sample]] = {}
+    places = {child.name: at for at, child in enumerate(declared.children)}
+    for sample in samples:
+        highest = -1
+        for child in sample.children:
+            place = places.get(child.local, highest)
+            if place < highest and declared.ordered:
+                found.add(f"{prefix}{child.local}")
+            highest = max(highest, place)
+            if child.children:
+                nested.setdefault(child.local, []).append(child)
+    for name, inner in nested.items():
+        shape = declared.child(name)
+        if shape is not None and shape.children:
+            found |= out_of_order(inner, shape, f"{prefix}{name}.")
+    return found
+
+
+def _opening(node: Node, path: str, wanted: dict[str, int]) -> str:
+    """Write the inside of a start tag; each attribute stands once, in order, wanted as a group."""
+    if not node.attributes:
+        return re.escape(node.start or node.tag)
+    written = re.escape(node.tag)
+    for name in node.attributes:
+        value = '([^"<\\n\\t]*+)' if attribute_path(path, name) in wanted else '[^"<\\n\\t]*+'
+        blank = "[ \\t\\n]"
+        written += f'(?:{blank}++{re.escape(name)}{blank}*+={blank}*+"{value}")?+'
+    return written
+
+
+def attribute_path(path: str, name: str) -> str:
+    """Give the path by which a mapping names an attribute."""
+    local = name.rpartition(":")[2]
+    return f"{path}.@{local}" if path else f"@{local}"
+
+
 def expression(node: Node, layout: Layout, wanted: dict[str, int], explode: str | None) -> str:
     """Write the expression of one record; wanted leaves are groups in the order of `wanted`.
 
@@ -243,7 +325,7 @@ def expression(node: Node, layout: Layout, wanted: dict[str, int], explode: str 
     """
     inside = _inside(node, layout, wanted, explode, "")
     tag = re.escape(node.tag)
-    return f"<{re.escape(node.start or node.tag)}>{layout.gap}{inside}</{tag}>"
+    return f"<{_opening(node, '', wanted)} ?>{layout.gap}{inside}</{tag}>"
 
 
 def _inside(
@@ -256,43 +338,61 @@ def _inside(
 
 
 def _one(node: Node, layout: Layout, wanted: dict[str, int], explode: str | None, path: str) -> str:
-    tag, start = re.escape(node.tag), re.escape(node.start or node.tag)
-    below = any(name.startswith(f"{path}.") for name in wanted)
-    gap = layout.gap
-    empty = f"<{start} ?/>"
-    if layout.xsi:
-        typed = f'(?: {layout.xsi}:type="[^"<>]*+")?'
-        nil = f"{layout.xsi}:nil=[\"'](?:true|1)[\"']"
-        empty += f"|<{tag}{typed} {nil}{typed} ?(?:/>|></{tag}>)"
-    if node.repeats and explode and explode.startswith(f"{path}."):
+    tag, gap = re.escape(node.tag), layout.gap
+    below = any(n.startswith(f"{path}.") and n[len(path) + 1] != "@" for n in wanted)
+    marked = any(attribute_path(path, name) in wanted for name in node.attributes)
+    if node.repeats and (
+        below or marked or path in wanted or (explode or "").startswith(f"{path}.")
+    ):
         raise Irregular
     if path == explode:
-        inside = _inside(node, layout, {}, None, f"{path}.")
-        one = f"(?:<{start}>{gap}{inside or '[^<]*+'}</{tag}>|{empty}){gap}"
-        return f"((?:{one})*+)"
+        inner: dict[str, int] = {}
+        one = _element(node, f"{gap}{_inside(node, layout, inner, None, f'{path}.')}", inner, path)
+        return f"((?:(?:{one}{_nil(tag, layout)}){gap})*+)"
     if node.is_leaf:
-        if below or (path in wanted and node.repeats):
+        if below:
             raise Irregular
-        text = "([^<]++)" if path in wanted else "[^<]++"
-        one = f"<{start}>{text}</{tag}>|<{start}></{tag}>|{empty}"
+        inside = "([^<]++)" if path in wanted else "[^<]++"
     else:
-        if path in wanted or (below and node.repeats):
+        if path in wanted:
             raise Irregular
-        inside = _inside(node, layout, wanted, explode, f"{path}.")
-        one = f"<{start}>{gap}{inside}</{tag}>|{empty}"
+        inside = gap + _inside(node, layout, wanted, explode, f"{path}.")
+    one = _element(node, inside, wanted, path) + _nil(tag, layout)
     return f"(?:(?:{one}){gap}){'*+' if node.repeats else '?+'}"
+
+
+def _element(node: Node, inside: str, wanted: dict[str, int], path: str) -> str:
+    """Write one element: with content, without, or self-closing."""
+    tag = re.escape(node.tag)
+    return f"<{_opening(node, path, wanted)} ?(?:>{inside}</{tag}>|></{tag}>|/>)"
+
+
+def _nil(tag: str, layout: Layout) -> str:
+    """Write the alternative of an element that says it is not there."""
+    if layout.xsi is None:
+        return ""
+    typed = f'(?: {layout.xsi}:type="[^"<>]*+")?'
+    nil = f"{layout.xsi}:nil=[\"'](?:true|1)[\"']"
+    return f"|<{tag}{typed} {nil}{typed} ?(?:/>|></{tag}>)"
 
 
 def groups(node: Node, wanted: dict[str, int], explode: str | None) -> list[str]:
     """Give the paths of the groups, in the order in which they stand in the expression."""
-    found: list[str] = []
+    found = _attribute_groups(node, "", wanted)
     skip: str | None = None
-    for path, _ in node.walk():
+    for path, child in node.walk():
         if skip is not None and path.startswith(skip):
             continue
         if path == explode:
             skip = f"{path}."
             found.append(path)
-        elif path in wanted:
+            continue
+        found += _attribute_groups(child, path, wanted)
+        if path in wanted:
             found.append(path)
     return found
+
+
+def _attribute_groups(node: Node, path: str, wanted: dict[str, int]) -> list[str]:
+    paths = [attribute_path(path, name) for name in node.attributes]
+    return [each for each in paths if each in wanted]

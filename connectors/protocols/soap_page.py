@@ -16,7 +16,14 @@ from connectors.protocols.attachments import without_bytes
 from connectors.protocols.grammar import Irregular
 from connectors.protocols.schema import Shape, Spoken
 from connectors.protocols.soap import read_envelope, read_page_envelope
-from connectors.protocols.xmldoc import Element, XmlDocument, local, parse_page, parse_xml
+from connectors.protocols.xmldoc import (
+    Element,
+    PageDocument,
+    XmlDocument,
+    local,
+    parse_page,
+    parse_xml,
+)
 from tongban.kernel.interfaces import Interface
 from tongban.kernel.records import Decoded, RecordShape
 
@@ -63,10 +70,12 @@ class PageReader:
             decoded = document.columns(self.records, shape, whole=whole) if document else None
         if decoded is None or record is None:
             return decoded
-        # Only a tree can be out of order: what is cut out follows the schema's order.
-        if type(document) is XmlDocument and record.children:
+        moved: set[str] = set()
+        if isinstance(document, PageDocument):
+            moved = {f"{name}{MOVED}" for name in document.moved}
+        elif isinstance(document, XmlDocument) and record.children:
             moved = _moved(document.elements(self.records), record, "")
-            decoded = Decoded(decoded.frame, decoded.unknown_fields | moved)
+        decoded = Decoded(decoded.frame, decoded.unknown_fields | moved)
         return without_bytes(decoded, _binary(record, shape))
 
     def _opened(self, body: bytes, record: Shape | None, *, quick: bool) -> Document | None:

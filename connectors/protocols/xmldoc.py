@@ -22,7 +22,7 @@ from lxml import etree
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.errors import AnswerCharsetWrong, AnswerHasDtd, AnswerNotXml
 from connectors.protocols.bulk import Bulk, cut_out
-from connectors.protocols.grammar import Irregular
+from connectors.protocols.grammar import TYPING, Irregular
 from connectors.protocols.multiref import has_references
 from connectors.protocols.schema import Shape
 from tongban.kernel.errors import AnswerUnreadable
@@ -35,13 +35,6 @@ Picker = Callable[[list[str | None]], tuple[str | None, ...]]
 PRINT_BYTES = 12
 LONGEST_TEXT = 9_000_000  # libxml2 refuses texts of 10 MB, such as a whole document in a string
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TYPING = {
-    "http://www.w3.org/2001/XMLSchema-instance",
-    "http://schemas.xmlsoap.org/soap/encoding/",
-    "http://www.w3.org/2003/05/soap-encoding",
-    "http://schemas.xmlsoap.org/soap/envelope/",
-    "http://www.w3.org/2003/05/soap-envelope",
-}
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_\x80-\xff]")
 _HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.DOTALL | re.IGNORECASE)
@@ -315,14 +308,14 @@ def _note_attributes(
     for parent in {record.getparent() for record in records}:
         if parent is None:
             continue
-        for owner in chain(_chosen(parent, "*[@*]"), _chosen(parent, "*/*[@* and not(*)]")):
+        for owner in chain(_chosen(parent, "*[@*]"), _chosen(parent, "*/*[@*]")):
             if owner not in rows and owner.getparent() not in rows:
                 continue
             name = prefix if owner in rows else f"{prefix}{local(owner.tag)}."
             for key in owner.attrib:
                 space, _, attribute = str(key).rpartition("}")
                 dotted = f"{name}@{attribute}"
-                if dotted not in known and space.lstrip("{") not in _TYPING:
+                if dotted not in known and space.lstrip("{") not in TYPING:
                     unknown.add(dotted)
 
 
@@ -349,6 +342,11 @@ class PageDocument(XmlDocument):
             raise Irregular
         self._bulk.prefixes = found[0].nsmap
         return self._bulk.columns(shape, whole=whole)
+
+    @property
+    def moved(self) -> set[str]:
+        """Elements out of the schema's order, once the columns were read."""
+        return self._bulk.moved
 
 
 def parse_page(text: str, where: str, record: str, declared: Shape | None) -> PageDocument | None:

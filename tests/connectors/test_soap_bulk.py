@@ -29,6 +29,7 @@ RECORD = Shape(
     ),
 )
 ANSWER = Shape("resp", children=(Shape("code"), Shape("l", children=(RECORD,))))
+MARKED = RecordShape(("a", "@id", "a.@u"), None, frozenset(["a", "@id", "a.@u"]))
 FLAT = RecordShape(("a", "b", "c"), None, frozenset("abcL"))
 EXPLODED = RecordShape(("a", "L.q.n", "L.q.z"), "L.q", frozenset(["a", "b", "L.q.n"]))
 
@@ -75,6 +76,29 @@ ODD = {
     "repeated leaf": page(*ROWS, "<r><a>1</a><a>2</a></r>"),
     "attribute late": page(*ROWS, '<r><a u="1">1</a></r>'),
     "attribute of a record": page(*ROWS, '<r id="7"><a>1</a></r>'),
+    "attributes everywhere": page(
+        *[f'<r id="{n}" s="&lt;甲"><a u="元">{n}</a><b/></r>' for n in range(12)]
+    ),
+    "attributes sometimes": page(
+        *[row(n).replace("<a>", '<a u="元" v="">') if n % 2 else row(n) for n in range(12)]
+    ),
+    "attributes in any order": page(
+        *['<r x="1" y="2"><a>1</a></r>'] * 12, '<r y="2" x="1"><a>1</a></r>'
+    ),
+    "attributes in single quotes": page(*["<r id='1'><a>1</a></r>"] * 12),
+    "attribute twice": page(*['<r id="1"><a>1</a></r>'] * 12, '<r id="1" id="2"><a>1</a></r>'),
+    "attribute with a line end": page(*['<r id="1\n2"><a>1</a></r>'] * 12),
+    "attribute that is new": page(*['<r id="1"><a>1</a></r>'] * 12, '<r x="1"><a>1</a></r>'),
+    "attributes of lists": page(
+        *[f'<r><a>{n}</a><L n="1"><q i="7"><n k="v">1</n></q></L></r>' for n in range(12)]
+    ),
+    "typed and marked": page(*[f'<r><a i:type="s" u="1">{n}</a></r>' for n in range(12)]),
+    "misordered everywhere": page(*[f"<r><b>{n}</b><a>{n}</a></r>" for n in range(12)]),
+    "CDATA everywhere": page(*[f"<r><a><![CDATA[<b>&{n}]]></a>\n</r>" for n in range(12)]),
+    "CDATA and text": page(*["<r><a>x<![CDATA[]]>y<![CDATA[ ]] ]]></a></r>" for n in range(12)]),
+    "comments everywhere": page(*[f"<r><!-- <r> --><a>{n}<!--x--></a></r>" for n in range(12)]),
+    "comment in a tag": page(*["<r><a>1</a></r>"] * 12, "<r><a<!-- x -->>1</a></r>"),
+    "bad comment": page(*["<r><a>1</a></r>"] * 12, "<!-- a -- b -->"),
     "nil": page(*ROWS, '<r><a>1</a><b i:nil="true"/></r>', *ROWS),
     "nil in long form": page('<r><b i:nil="1"></b></r>', *ROWS),
     "nil record": page(*ROWS, '<r i:nil="true"/>'),
@@ -129,7 +153,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("shape", [FLAT, EXPLODED], ids=["flat", "exploded"])
+@pytest.mark.parametrize("shape", [FLAT, EXPLODED, MARKED], ids=["flat", "exploded", "marked"])
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
 @pytest.mark.parametrize("name", ODD)
 def test_odd_pages_are_read_as_the_tree_reads_them(name, declared, shape):
@@ -142,10 +166,24 @@ def test_odd_pages_are_read_as_the_tree_reads_them(name, declared, shape):
     assert expected == found
 
 
-@pytest.mark.parametrize("name", ["nothing odd", "references", "lists", "empty leaves", "nil"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing odd",
+        "references",
+        "lists",
+        "empty leaves",
+        "nil",
+        "attributes everywhere",
+        "attributes of lists",
+        "CDATA everywhere",
+        "comments everywhere",
+        "misordered everywhere",
+    ],
+)
 def test_the_common_ones_go_the_quick_way(name):
     """Else the test above would hold for nothing."""
-    for shape in (FLAT, EXPLODED):
+    for shape in (FLAT, EXPLODED, MARKED):
         read(ODD[name], shape, quick=True)
 
 
