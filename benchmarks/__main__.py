@@ -20,6 +20,8 @@ NAMES = {  # name → module of this package with `run() -> list[dict]`
     "rules": "rules",
     "mapping": "mapping",
     "soap-decode": "soap_decode",
+    "rest-decode": "rest_decode",
+    "stalled-department": "stalled",
 }
 
 

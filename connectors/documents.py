@@ -7,7 +7,7 @@ in XML they are local names, and `@name` is an attribute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -81,8 +81,8 @@ def has_known_parts(name: str, known: frozenset[str]) -> bool:
 
 def assemble(
     shape: RecordShape,
-    parents: dict[str, list[str | None]],
-    children: dict[str, list[str | None]],
+    parents: Mapping[str, Sequence[str | None] | pl.Series],
+    children: Mapping[str, Sequence[str | None] | pl.Series],
     parent_of: list[int] | None,
 ) -> pl.DataFrame:
     """Join parents' and exploded children's columns into one frame in the wanted order."""
