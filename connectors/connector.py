@@ -20,6 +20,7 @@ from connectors.delivery import Delivery
 from connectors.drafts import Answer, Draft
 from connectors.fields import open_column, read_key
 from connectors.positions import Position, read_position, window_key, write_position
+from connectors.protocols.attachments import without_bytes
 from connectors.protocols.rest import parse_body
 from connectors.protocols.schema import schemas_of
 from connectors.protocols.soap_page import PageReader
@@ -181,13 +182,16 @@ class Connector:
             spoken = schemas_of(self._wsdl, interface.soap).operation(
                 call.operation or "", interface.soap
             )
-            reader = PageReader(interface, where, pulled.records, spoken)
+            encrypted = pulled.encrypted.fields if pulled.encrypted else ()
+            reader = PageReader(interface, where, pulled.records, spoken, encrypted)
             found = reader.decode(body, shape, whole=whole)
         else:
             root = parse_body(body, interface, where)
             document = open_layers(root, interface, where, status=200, writes=False)
             found = document.columns(pulled.records, shape, whole=whole) if document else None
-        return _no_rows(shape) if found is None else self._decrypted(pulled, found)
+        if found is None:
+            return _no_rows(shape)
+        return self._decrypted(pulled, without_bytes(found, pulled.attachments))
 
     def _decrypted(self, pulled: PulledDataset, decoded: Decoded) -> Decoded:
         spec = pulled.encrypted

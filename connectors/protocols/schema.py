@@ -7,6 +7,7 @@ decides whether a value is read.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -139,6 +140,8 @@ class Schemas:
         self._types: dict[Name, _Content] = {}
         self._inside: list[Name] = []
         self._cuts = self._steps = 0
+        self._lock = threading.Lock()
+        self._spoken_of: dict[tuple[str | None, ...], Spoken | None] = {}
         self._messages: dict[Name, Node] = {}
         self._port_types: dict[Name, Node] = {}
         self._bindings: dict[Name, tuple[Node, str]] = {}
@@ -218,6 +221,13 @@ class Schemas:
 
     def operation(self, name: str, soap: Soap) -> Spoken | None:
         """Describe an operation of the binding that the system's YAML names, if it is there."""
+        key = (name, soap.service, soap.port, soap.version)
+        with self._lock:  # pages are decoded in several threads
+            if key not in self._spoken_of:
+                self._spoken_of[key] = self._operation(name, soap)
+            return self._spoken_of[key]
+
+    def _operation(self, name: str, soap: Soap) -> Spoken | None:
         for service, port, binding in self._ports:
             wrong = (soap.service or service, soap.port or port) != (service, port)
             if wrong or binding not in self._bindings:

@@ -39,12 +39,14 @@ class PageReader:
         where: System and dataset, for messages.
         records: Path of the record list.
         spoken: What the WSDL says about the answer; None when it does not have the operation.
+        encrypted: Fields that stay as they are, whatever the schema says, to be decrypted.
     """
 
     interface: Interface
     where: str
     records: str
     spoken: Spoken | None
+    encrypted: tuple[str, ...] = ()
 
     @property
     def record(self) -> Shape | None:
@@ -76,7 +78,10 @@ class PageReader:
         elif isinstance(document, XmlDocument) and record.children:
             moved = _moved(document.elements(self.records), record, "")
         decoded = Decoded(decoded.frame, decoded.unknown_fields | moved)
-        return without_bytes(decoded, _binary(record, shape))
+        binary = _binary(record, shape)
+        return without_bytes(
+            decoded, {name: kind for name, kind in binary.items() if name not in self.encrypted}
+        )
 
     def _opened(self, body: bytes, record: Shape | None, *, quick: bool) -> Document | None:
         interface, where = self.interface, self.where

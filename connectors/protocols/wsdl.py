@@ -45,6 +45,10 @@ def _first_line(exc: Exception) -> str:
     return str(exc).partition("\n")[0][:200]
 
 
+# What zeep raises for a message or an operation that it cannot make, beside its own errors.
+_UNFIT = (TypeError, ValueError, AttributeError, KeyError, AssertionError)
+
+
 class Description:
     """One binding of a WSDL, read when it is first needed."""
 
@@ -136,7 +140,7 @@ class Description:
         client, service = self._service()
         try:
             envelope: etree._Element = client.create_message(service, name, **message)
-        except (zeep.exceptions.Error, TypeError, ValueError, AttributeError, KeyError) as exc:
+        except (zeep.exceptions.Error, *_UNFIT) as exc:
             raise ConfigInvalid(
                 f"{self._system}: the message declared for {name} does not fit the WSDL "
                 f"({_place(exc)}); correct the call or the push mapping",

@@ -64,6 +64,10 @@ def extra_secrets(system: System) -> list[str]:
     found = set(PLACEHOLDER.findall(text))
     for interface in system.interfaces.values():
         found |= {str(a.key) for a in interface.auth if a.kind == "signed" and a.key}
+        for auth in interface.auth:
+            if auth.kind == "ws_security_x509":
+                found |= {auth.key, auth.certificate}
+                found |= {auth.server_certificate} if auth.verify else set()
     found |= {d.encrypted.key for d in system.datasets.values() if d.encrypted}
     return sorted(found - NO_SECRET)
 

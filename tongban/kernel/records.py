@@ -79,7 +79,8 @@ class Decoded:
 
     Attributes:
         frame: One String column per wanted field; null where the source had none.
-        unknown_fields: Names that the page has and the mapping does not know.
+        unknown_fields: Names that the page has and the mapping does not know; `name[]` is one
+            that came several times where one value is read, `name~` one out of its schema's order.
         deleted: Per row whether the source marks it as deleted; None where it marks nothing.
     """
 

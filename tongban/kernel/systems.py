@@ -72,6 +72,8 @@ class PulledDataset(Strict):
         window: How windows are asked; null for the system's rule.
         never_zero: An answer without rows for an unbounded window is an error.
         encrypted: Fields to decrypt while decoding.
+        attachments: Fields that hold bytes as `base64` or `hex` where no schema says so; a column
+            gets their digest and size, the bytes stay with the landed page.
         deleted: Sign of a record that the source has deleted: a tombstone with its key.
         schedule: Cron expression in Beijing time; null when only pulled by hand.
         shares_pages_of: Dataset of the same system whose pages hold these rows too.
@@ -85,6 +87,7 @@ class PulledDataset(Strict):
     window: WindowRule | None = None
     never_zero: bool = False
     encrypted: EncryptedFields | None = None
+    attachments: dict[str, Literal["base64", "hex"]] = Field(default_factory=dict)
     deleted: Sign | None = None
     schedule: str | None = None
     shares_pages_of: str | None = None
