@@ -70,6 +70,16 @@ def test_wrong_password_is_named_and_fails(street):  # noqa: F811
     )
 
 
+def test_a_refused_identity_is_not_tried_for_every_dataset(street):  # noqa: F811
+    """Accounts get locked by less."""
+    street.connect("registration", login="wrong")
+
+    found = json.loads(run("system", "check", "registration", "--json").stdout)["steps"]
+
+    states = [s["state"] for s in found if s["name"] == "rows"]
+    assert ["failed", "skipped", "skipped"] == states
+
+
 def test_nobody_listening_is_named_and_nothing_else_is_tried(street):  # noqa: F811
     """A closed port ends the check at `reach`."""
     street.connect("housing", base_url="http://127.0.0.1:9")

@@ -16,7 +16,12 @@ from tests.connectors.serving import serving
 from tests.onboarding import samples
 from tongban.cli import build
 from tongban.kernel.catalog import load_catalog
+from tongban.kernel.connections import from_document
 from tongban.kernel.errors import ConfigInvalid, SystemUnavailable
+from tongban.onboarding.asking import window
+from tongban.onboarding.fake.department import Department
+from tongban.onboarding.fake.server import serving as serving_fake
+from tongban.onboarding.preview import preview
 
 ROOT = Path(__file__).parents[2]
 OURS = {"tax": "TaxExchange", "registration": "ShareService", "social": "InsuranceShare"}
@@ -253,6 +258,69 @@ def test_a_description_may_come_from_an_address(root, tmp_path):
 
     assert [] == found["problems"]
     assert "connectors/wsdl/fund/Fund.wsdl" in found["files"]
+
+
+def test_imports_keep_their_folders(root, tmp_path):
+    """Two files of one name do not meet, and the protocol finds both."""
+    folder = samples.write_wsdl(tmp_path)
+    (folder / "schemas").mkdir()
+    (folder / "types.xsd").rename(folder / "schemas" / "types.xsd")
+    wsdl = folder / "Fund.wsdl"
+    wsdl.write_text(wsdl.read_text().replace('"types.xsd"', '"schemas/types.xsd"'))
+
+    found = drafted("fund", "--wsdl", wsdl)
+
+    assert [] == found["problems"]
+    assert "connectors/wsdl/fund/schemas/types.xsd" in found["files"]
+
+
+def test_imports_above_the_wsdl_and_by_address_are_told_to_the_protocol(root, tmp_path):
+    """They are pinned beside it, and `locations` says what stands for what."""
+    folder = samples.write_wsdl(tmp_path)
+    (folder / "types.xsd").rename(tmp_path / "types.xsd")
+    wsdl = folder / "Fund.wsdl"
+    wsdl.write_text(wsdl.read_text().replace('"types.xsd"', '"../types.xsd"'))
+
+    found = drafted("fund", "--wsdl", wsdl)
+
+    soap = load_catalog(root).system("fund").interfaces["api"].soap
+    assert [] == found["problems"]
+    assert {"types.xsd": "fund/types.xsd"} == soap.locations
+
+
+def test_a_port_without_soap_is_passed_over(root, tmp_path):
+    """Old .NET services list HTTP GET first; the draft names the SOAP port."""
+    folder = samples.write_wsdl(tmp_path)
+    wsdl = folder / "Fund.wsdl"
+    text = wsdl.read_text()
+    binding = (
+        '<binding name="Get" type="tns:FundPort"><h:binding '
+        'xmlns:h="http://schemas.xmlsoap.org/wsdl/http/" verb="GET"/></binding>'
+    )
+    address = '<h:address xmlns:h="http://schemas.xmlsoap.org/wsdl/http/" location="http://x/"/>'
+    port = f'<port name="GetPort" binding="tns:Get">{address}</port>'
+    text = text.replace("<service", f"{binding}<service", 1)
+    wsdl.write_text(text.replace('<port name="FundPort"', f'{port}<port name="FundPort"'))
+
+    found = drafted("fund", "--wsdl", wsdl)
+
+    assert [] == found["problems"]
+    assert "FundPort" == load_catalog(root).system("fund").interfaces["api"].soap.port
+
+
+def test_a_draft_flows_from_its_fake_without_an_edit(root, tmp_path):
+    """From a WSDL that nobody has seen to rows that their draft contract accepts."""
+    drafted("fund", "--wsdl", samples.write_wsdl(tmp_path) / "Fund.wsdl")
+    catalog = load_catalog(root)
+    department = Department(catalog, "fund", rows=7)
+
+    with serving_fake(department) as url:
+        account = department.open_account(url, tmp_path)
+        connection = from_document("fund", account)
+        found = preview(catalog, "fund", "fund_accounts", connection, window(None))
+
+    assert 7 == found.declared_total
+    assert ["accepted"] * 5 == [row.outcome for row in found.rows]
 
 
 @pytest.mark.parametrize(

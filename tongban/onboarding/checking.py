@@ -123,7 +123,11 @@ def _datasets(
     found: list[Step] = []
     with asking(system, connection, catalog.root, rows=SAMPLE_ROWS) as asked:
         for dataset in main:
-            found += _one(catalog, system, asked, dataset, window)
+            if any(step.code == AuthenticationRefused.code for step in found):
+                text = "not asked: a refused identity is not tried again, it may get locked"
+                found.append(Step("rows", SKIPPED, text, dataset))
+            else:
+                found += _one(catalog, system, asked, dataset, window)
         yield _authenticated(system, asked, found)
         yield from found
         yield clock_step(asked.answers)
@@ -175,7 +179,7 @@ def _authenticated(system: System, asked: Asked, found: list[Step]) -> Step:
     refused = [step for step in found if step.code == AuthenticationRefused.code]
     if refused:
         return Step("authenticate", FAILED, f"{how}: {refused[0].detail}", code=refused[0].code)
-    if any(step.state != FAILED for step in found):
+    if any(step.state in {OK, WARNED} for step in found):
         text = f"{how} accepted" if kinds else "the system asks for no identity"
         return Step("authenticate", OK if kinds else WARNED, text)
     state = "nothing was answered" if not asked.answers else "no call ended well"

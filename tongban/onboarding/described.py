@@ -95,7 +95,8 @@ class Description:
         base_url: Where the description says that the service is; only shown, never used.
         auth: Declared identity in the words of a system's YAML, and where it came from.
         files: Files to pin: name → bytes; the first is the main one.
-        locations: Address inside the description → pinned name, where the names differ.
+        locations: Where an import leads (a whole address, or a path beside the main file) → the
+            name of the file that is pinned for it, where they differ.
         notes: What a person must know or do.
     """
 

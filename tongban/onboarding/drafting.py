@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from tongban.kernel.catalog import Catalog, load_catalog
 from tongban.kernel.contracts import Contract
 from tongban.kernel.errors import ConfigInvalid, TongbanError
 from tongban.kernel.odcs import check_contract
+from tongban.kernel.records import BEIJING
 from tongban.kernel.yamlfile import suggestion
 from tongban.onboarding.concepts import concepts_of
 from tongban.onboarding.described import MOST_FIELDS, Description, Node, Operation
@@ -50,6 +52,11 @@ class Draft:
     to_fill: list[str]
     notes: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def lacks_identity(self) -> bool:
+        """Whether parts of the message wait for a declared signature."""
+        return any(text.startswith("interfaces.api.auth") for text in self.to_fill)
 
 
 def draft(
@@ -156,8 +163,8 @@ def _compose(found: Draft, plan: Plan, contract: Contract | None) -> None:
     folder = "wsdl" if plan.description.protocol == "soap" else "openapi"
     title = plan.operation.label or plan.operation.name
     record = plan.shown.record
-    if record is None:
-        found.to_fill.append("no record list is described: give a real answer with --sample FILE")
+    if not found.proposals:
+        found.to_fill.append("no record's fields are described: give an answer with --sample FILE")
         nobody = Node("id", required=True)
         found.proposals = propose(match_fields([("id", nobody)], {}), contract)
     lists = [path for path, _ in plan.shown.children]
@@ -223,10 +230,16 @@ def problems_of(root: Path, found: Draft) -> list[str]:
 
 
 def _understood(catalog: Catalog, found: Draft) -> None:
-    """Let the SOAP protocol itself look the operation up: it is stricter than our reader."""
+    """Let the SOAP protocol itself build the request: it is stricter than our reader."""
     from connectors.protocols.wsdl import Description as Binding
+    from connectors.templates import fill, format_moment
 
-    for interface in catalog.system(found.system).interfaces.values():
-        if interface.soap is not None:
+    system = catalog.system(found.system)
+    call = system.datasets[found.dataset].call
+    for interface in system.interfaces.values():
+        if interface.soap is not None and call is not None and not found.lacks_identity:
             folder = catalog.root / "connectors" / "wsdl"
-            Binding(folder, interface.soap, found.system).action(found.operation)
+            moment = format_moment(datetime.now(BEIJING), system.window.format)
+            values = {"since": moment, "until": moment, "page": 1, "row": 1, "size": 1}
+            message = fill(call.body or {}, {**values, "cursor": None})
+            Binding(folder, interface.soap, found.system).envelope(found.operation, message)

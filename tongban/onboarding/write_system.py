@@ -7,6 +7,7 @@ needs; a schedule is only a comment, so no DAG calls a department before a perso
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +109,9 @@ def _soap(plan: Plan) -> list[str]:
         lines.append(line(6, "locations:"))
         for address, name in described.locations.items():
             pinned = pinned_name(plan.system, name)
-            lines.append(line(8, f"{scalar(address)}: {scalar(pinned)}"))
+            beside = posixpath.normpath(pinned_name(plan.system, address))
+            told = address if "://" in address else beside
+            lines.append(line(8, f"{scalar(told)}: {scalar(pinned)}"))
     return lines
 
 
@@ -239,6 +242,11 @@ def _call(plan: Plan, to_fill: list[str]) -> list[str]:
         elif node.required and not _is_identity(path):
             values[path] = _constant(node)
             to_fill.append(f"datasets.{plan.dataset}.call: the value of {path}")
+    for node in operation.inputs:  # lists and what we cannot look into
+        covered = any(path.split(".")[0] == node.name for path in values)
+        if node.required and not covered and not _is_identity(node.name):
+            to_fill.append(f"datasets.{plan.dataset}.call: the content of {node.name}")
+            values[node.name] = [] if node.repeated else {}
     comments = {f"{{{role}}}": word for role, word in ROLE_WORDS.items()}
     comments |= {"": "fill: a constant that the note names"}
     where = "query" if operation.place == "query" else "body"

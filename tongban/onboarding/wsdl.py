@@ -7,9 +7,10 @@ go through zeep, which is stricter; what this reader understands, zeep may still
 
 from __future__ import annotations
 
+import posixpath
 from operator import itemgetter
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -36,8 +37,8 @@ class Wsdl:
         self.locations: dict[str, str] = {}
         self.notes: list[str] = []
         self._roots: list[Element] = []
-        self._seen: set[str] = set()
-        self._collect(source)
+        self._names: dict[str, str] = {}
+        self._collect(source, source.name)
         if not any(root.tag == f"{WSDL}definitions" for root in self._roots):
             raise ConfigInvalid(
                 f"{source.location}: no WSDL 1.1 description; its root is not wsdl:definitions"
@@ -45,41 +46,41 @@ class Wsdl:
         schemas = [s for root in self._roots for s in root.iter(f"{{{XS}}}schema")]
         self.schemas = Schemas(schemas)
 
-    def _collect(self, source: Source) -> None:
-        """Read a file and what it imports, each once."""
-        self._seen.add(source.location)
-        if len(self._seen) > MOST_FILES:
+    def _collect(self, source: Source, name: str) -> None:
+        """Read a file and what it imports, each once; `name` is where it is to be pinned."""
+        self._names[source.location] = name
+        if len(self._names) > MOST_FILES:
             raise ConfigInvalid(f"{source.location}: imports more than {MOST_FILES} files")
         root = parsed(source)
-        name = self._name(source)
         self.files[name] = source.content
         self._roots.append(root)
         for element in root.iter(f"{WSDL}import", f"{{{XS}}}import", f"{{{XS}}}include"):
             location = element.get("location") or element.get("schemaLocation")
             space = element.get("namespace") or ""
             if location and not space.startswith(_STANDARD):
-                self._import(source, location)
+                self._import(source, name, location)
 
-    def _import(self, source: Source, location: str) -> None:
+    def _import(self, source: Source, importer: str, location: str) -> None:
         try:
             found = read_import(source.location, location)
         except TongbanError as exc:
             self.notes.append(f"an import could not be read: {exc}")
             return
-        if found.location not in self._seen:
-            self._collect(found)
-        pinned = next((n for n, body in self.files.items() if body == found.content), found.name)
-        if pinned.rpartition("/")[2] != location.rpartition("/")[2]:
-            is_web = urlsplit(source.location).scheme in {"http", "https"}
-            address = urljoin(source.location, location) if is_web else location
+        beside = posixpath.normpath(posixpath.join(posixpath.dirname(importer), location))
+        if found.location not in self._names:
+            plain = "?" not in location and "://" not in location and not beside.startswith("..")
+            self._collect(found, self._free(beside if plain else found.name))
+        pinned = self._names[found.location]
+        address = location if "://" in location else beside
+        if address != pinned:
             self.locations[address] = pinned
 
-    def _name(self, source: Source) -> str:
+    def _free(self, wanted: str) -> str:
         """A name that no other file of this description has."""
-        name, number = source.name, 1
+        name, number = wanted, 1
         while name in self.files:
             number += 1
-            stem, dot, suffix = source.name.rpartition(".")
+            stem, dot, suffix = wanted.rpartition(".")
             name = f"{stem}_{number}{dot}{suffix}"
         return name
 
@@ -102,7 +103,7 @@ class Wsdl:
         if not ports:
             raise ConfigInvalid("the WSDL has no SOAP port; is it only an abstract part of one?")
         service, port, binding, version, address = min(ports, key=itemgetter(3))
-        many = len(ports) > 1
+        many = sum(1 for root in self._roots for _ in root.iter(f"{WSDL}port")) > 1
         style = binding.find(f"{{{_space(version)}}}binding").get("style", "document")
         operations = tuple(
             self._operation(binding, element, style)

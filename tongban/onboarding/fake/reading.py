@@ -15,6 +15,12 @@ from lxml import etree
 from connectors.templates import PLACE, SPREAD
 
 Values = dict[str, Any]
+# Attributes that say how a value is written, which no template mentions.
+_ABOUT_TYPES = (
+    "{http://www.w3.org/2001/XMLSchema-instance}",
+    "{http://schemas.xmlsoap.org/soap/encoding/}",
+    "{http://schemas.xmlsoap.org/soap/envelope/}",
+)
 
 
 def read(template: Any, actual: Any, found: Values) -> bool:
@@ -117,7 +123,11 @@ def local(element: Any) -> str:
 def as_document(element: Any) -> Any:
     """An element as nested mappings by local name; repeated names are lists, `@name` attributes."""
     children = [child for child in element if isinstance(child.tag, str)]
-    attributes = {f"@{etree.QName(name).localname}": v for name, v in element.attrib.items()}
+    attributes = {
+        f"@{etree.QName(name).localname}": value
+        for name, value in element.attrib.items()
+        if not name.startswith(_ABOUT_TYPES)
+    }
     if not children:
         text = element.text or ""
         return {**attributes, "#text": text} if attributes and not text.strip() else text
