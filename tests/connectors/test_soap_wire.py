@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import socket
 import xml.etree.ElementTree as ET  # noqa: S405 - our own requests
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from connectors import open_connector
 from connectors.errors import (
@@ -325,8 +328,6 @@ def test_attachments_of_a_package_become_references(tmp_path):
 
 def test_parts_in_base64_are_opened_before_they_are_counted(tmp_path):
     """Older SwA servers."""
-    import base64
-
     body = package(
         claims_page("1", more=included("s")), ("s", base64.encodebytes(SCAN)), coding="base64"
     )
@@ -436,3 +437,29 @@ def test_a_long_text_is_read_as_long_as_the_budget_allows_it(tmp_path):
         body = claims_page("1", more=note).encode()
         frame = connector.decode("d", body, RecordShape(("note",))).frame
     assert 4_000_000 == frame["note"].str.len_chars()[0]
+
+
+def test_bytes_that_no_schema_declares_are_declared_in_the_yaml(tmp_path):
+    """A document in a string has no schema; `attachments` names its fields."""
+    dataset = {**CLAIMS, "attachments": {"note": "base64", "no": "hex"}}
+    soap = {"locations": CLAIM_ADDRESSES}
+    system = declare(tmp_path, "wrapped.wsdl", dataset, imports=CLAIM_FILES, soap=soap)
+    page = claims_page("00ff", more="<note>AAEC\n</note>").encode()
+    with connect(system, "http://127.0.0.1:1", tmp_path) as connector:
+        frame = connector.decode("d", page, RecordShape(("no", "note", "paid"))).frame
+    assert [(reference(b"\x00\xff"), reference(b"\x00\x01\x02"), "1")] == frame.rows()
+
+
+def test_an_encrypted_field_is_no_attachment(tmp_path):
+    """The schema says base64, the YAML says that it is to be decrypted: the YAML wins."""
+    key, iv = bytes(range(16)), bytes(16)
+    pad = padding.PKCS7(128).padder()
+    seal = Cipher(algorithms.SM4(key), modes.CBC(iv)).encryptor()
+    sealed = iv + seal.update(pad.update("甲".encode()) + pad.finalize()) + seal.finalize()
+    dataset = {**CLAIMS, "encrypted": {"fields": ["scan"], "cipher": "sm4_cbc"}}
+    soap = {"locations": CLAIM_ADDRESSES}
+    system = declare(tmp_path, "wrapped.wsdl", dataset, imports=CLAIM_FILES, soap=soap)
+    page = claims_page("1", more=f"<scan>{base64.b64encode(sealed).decode()}</scan>").encode()
+    extra = {"field_key": key.hex()}
+    with connect(system, "http://127.0.0.1:1", tmp_path, extra=extra) as connector:
+        assert [("甲",)] == connector.decode("d", page, RecordShape(("scan",))).frame.rows()
