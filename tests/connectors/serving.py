@@ -74,7 +74,7 @@ def serving(handler: Handler) -> Generator[Server]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - names of the standard library
+        do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - names of the standard library
 
         def log_message(self, *_: object) -> None:
             """Stay silent."""

@@ -122,7 +122,7 @@ class RecordAnswers(Strict):
     guid: str | None = None
     duplicate: Sign | None = None
     accepted: Sign | None = None
-    rejected: Sign
+    rejected: Sign | None = None
     receipt_no: str | None = None
     code: str | None = None
     message: str | None = None
@@ -175,6 +175,8 @@ class AcceptedDataset(Strict):
             )
         if answers.accepted is None and not answers.statuses:
             raise ValueError("answers: `accepted` is missing: the sign of acceptance")
+        if answers.rejected is None and self.batch > 1:
+            raise ValueError("answers: `rejected` is missing: the sign of one record's refusal")
         return self
 
 
