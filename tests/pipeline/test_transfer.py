@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -76,6 +77,7 @@ def test_corrected_records_leave_the_quarantine(city: CityHub):
     city.pull()
     for system in ("tax", "registration", "housing", "social", "market", "substation"):
         city.town.control(system, "POST", "advance", {"changes": 60})
+    time.sleep(1)  # sources count in seconds: what changed in the window's last one is the next's
     city.pull()
 
     rows = city.rows(
@@ -187,6 +189,19 @@ def test_a_maintenance_page_with_status_200_is_not_taken_for_data(city: CityHub)
         city.pull("house_unit")
 
     assert 0 == city.one("SELECT count(*) FROM data.house_unit_v1")
+
+
+def test_an_answer_that_cannot_be_read_is_kept_for_evidence(city: CityHub):
+    """Sealed beside the landed pages, with the code of its trouble in the transfer."""
+    city.town.fault("tax", "maintenance", count=50)
+
+    with pytest.raises(AnswerUnreadable):
+        city.pull("taxpayer")
+
+    found = city.rows("SELECT transfer_id, error_code FROM hub.transfer WHERE dataset='taxpayer'")
+    landing = city.hub.landing.landing("tax", "taxpayer", str(found[0]["transfer_id"]))
+    assert "fatal.answer_is_web_page" == found[0]["error_code"]
+    assert any(b"<html" in body.lower() for body in landing.unreadable())
 
 
 def test_a_backfill_of_an_old_window_does_not_move_the_cursor(city: CityHub):
