@@ -189,8 +189,7 @@ class Department:
         """Accept a batch, or one record."""
         route, values = matched.route, matched.values
         inbox = self.inboxes[route.dataset]
-        records = values.get("records", values.get("record"))
-        told = inbox.take_one(values) if records is None else inbox.take(records)
+        told = inbox.take(values.get("records", values.get("record", {})), values)
         spec = inbox.accepted.answers
         what = f"{route.dataset}: {len(told)} records pushed"
         if spec.statuses:

@@ -17,6 +17,8 @@ from tongban.kernel.systems import AcceptedDataset
 from tongban.onboarding.fake.answers import put
 from tongban.onboarding.fake.reading import read
 
+_OF_A_RECORD = ("guid", "op", "version", "version_time", "digest")
+
 
 @dataclass(slots=True)
 class Inbox:
@@ -26,19 +28,19 @@ class Inbox:
     held: dict[str, tuple[int, str, Any]] = field(default_factory=dict, repr=False)
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
-    def take(self, records: Any) -> list[dict[str, Any]]:
-        """Answers to a batch, in its order."""
+    def take(self, records: Any, around: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Answers to a batch, in its order.
+
+        Args:
+            records: The list, or one record.
+            around: What the call says beside the records, such as a key in its path.
+        """
         batch = records if isinstance(records, list) else [records]
         with self._lock:
-            return [self._one(record) for record in batch]
+            return [self._one(record, around) for record in batch]
 
-    def take_one(self, values: dict[str, Any]) -> list[dict[str, Any]]:
-        """Answer to a call that carries the parts of one record by itself."""
-        with self._lock:
-            return [self._judged(values, fits=True)]
-
-    def _one(self, record: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _one(self, record: Any, around: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {name: around[name] for name in _OF_A_RECORD if name in around}
         return self._judged(found, fits=read(self.accepted.record, record, found))
 
     def _judged(self, found: dict[str, Any], *, fits: bool) -> dict[str, Any]:
