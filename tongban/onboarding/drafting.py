@@ -105,7 +105,8 @@ def choose(description: Description, operation: str | None) -> Operation:
         record = answer_roles(item.output).record
         fields = 0 if record is None else len(list(record.leaves()))
         reads = bool(_READS.search(item.name)) - 3 * bool(_WRITES.match(item.name))
-        return 20 * len(input_roles(item)) + min(fields, 60) + 30 * reads
+        one = 200 * ("{" in item.path)  # a call for one thing, not for a list
+        return 20 * len(input_roles(item)) + min(fields, 60) + 30 * reads - one
 
     return max(description.operations, key=score)
 

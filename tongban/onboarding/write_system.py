@@ -232,7 +232,10 @@ def _call(plan: Plan, to_fill: list[str]) -> list[str]:
     else:
         if operation.method != "GET":
             lines.append(line(6, f"method: {operation.method}"))
-        lines.append(line(6, f"path: {scalar(operation.path)}"))
+        note = "fill: a constant in place of each {…}" if "{" in operation.path else ""
+        lines.append(line(6, f"path: {scalar(operation.path)}", note))
+        if note:
+            to_fill.append(f"datasets.{plan.dataset}.call.path: constants for its placeholders")
     by_path = {path: role for role, path in plan.roles.items()}
     values: dict[str, Any] = {}
     for path, node in input_leaves(operation):
