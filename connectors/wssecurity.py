@@ -14,7 +14,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from connectors.clock import Clock
@@ -29,7 +28,7 @@ from connectors.xmlsignature import (
     DS,
     WSU,
     SignatureWrong,
-    read_certificate,
+    certificate_bytes,
     sign_elements,
     verified_elements,
 )
@@ -159,7 +158,7 @@ class X509Signature(Silent):
             ValueType=_X509,
         )
         token.set(_ID, f"X509-{secrets.token_hex(8)}")
-        token.text = base64.b64encode(read_certificate(pem).public_bytes(Encoding.DER)).decode()
+        token.text = base64.b64encode(certificate_bytes(pem)).decode()
 
     def after(self, draft: Draft) -> None:
         """Sign the envelope that travels."""

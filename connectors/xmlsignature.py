@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from connectors.signatures import rsa_sha256
@@ -150,6 +151,15 @@ def read_certificate(pem: bytes) -> x509.Certificate:
         raise CredentialsMissing(
             "the certificate file that the connection names holds no X.509 certificate; replace it"
         ) from None
+
+
+def certificate_bytes(pem: bytes) -> bytes:
+    """Give a certificate as it travels in a token (DER).
+
+    Raises:
+        CredentialsMissing: It is none.
+    """
+    return read_certificate(pem).public_bytes(Encoding.DER)
 
 
 def public_key(certificate: bytes) -> rsa.RSAPublicKey:

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from connectors.errors import (
@@ -20,6 +19,7 @@ from connectors.errors import (
     CertificateUntrusted,
     OurCertificateRefused,
 )
+from connectors.protocols.deadline import Watched
 from tongban.kernel.errors import TongbanError
 
 _CERTIFICATE_REQUEST = 13  # RFC 8446 section 4, RFC 5246 section 7.4
@@ -43,7 +43,7 @@ _ABOUT_OURS = (
 )
 
 
-class Tls(HTTPAdapter):
+class Tls(Watched):
     """Speaks TLS 1.2 and newer, or down to 1.0 with old ciphers for `tls: legacy`.
 
     Attributes:

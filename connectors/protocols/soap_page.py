@@ -112,6 +112,8 @@ def _binary(record: Shape, shape: RecordShape) -> dict[str, str]:
 def _moved(records: Sequence[Element], declared: Shape, prefix: str) -> set[str]:
     """Find elements that stand before those that the schema puts before them."""
     found: set[str] = set()
+    if not records:
+        return found
     if declared.ordered:
         places = {child.name: at for at, child in enumerate(declared.children)}
         for tags in {tuple([child.tag for child in record]) for record in records}:

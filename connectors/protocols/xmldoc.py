@@ -196,6 +196,9 @@ def _fingerprint(element: Element, skip: frozenset[str]) -> bytes:
         name = local(child.tag)
         if name not in skip:
             digest.update(f"{name}\0{child.text or ''}\0".encode())
+        for key, value in child.items():  # cheap: most elements have none
+            if f"@{local(key)}" not in skip:
+                digest.update(f"@{local(key)}\0{value!s}\0".encode())
     return digest.digest()
 
 

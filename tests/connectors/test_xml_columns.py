@@ -160,3 +160,11 @@ def test_decoding_equals_a_plain_walk(rows):
             etree.SubElement(record, name).text = text
     expected = [tuple(row.get(name) for name in "abc") for row in rows]
     assert expected == read(etree.tostring(root, encoding="unicode"), "abc").frame.rows()
+
+
+def test_fingerprints_see_attributes_and_leave_out_what_always_differs():
+    """Records that are all attributes are not all the same record."""
+    document = parse_xml(b'<x><r a="1" t="9"/><r a="2" t="8"/><r a="1" t="7"/></x>', "here")
+    first, second, third = document.prints("r", frozenset(["@t"]))
+    assert first == third
+    assert first != second
