@@ -13,13 +13,13 @@ from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from connectors.budget import BudgetKeeper
 from connectors.clock import Clock
 from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerTooLarge
 from connectors.protocols.certificates import Tls, tls_refusal
+from connectors.protocols.deadline import Deadline, Watched
 from tongban.kernel.budgets import Budget
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import (
@@ -75,7 +75,7 @@ class Transport:
         size = max(self.budget.concurrent, 1)
         self._tls = Tls(self.budget.tls, size)
         session.mount("https://", self._tls)
-        session.mount("http://", HTTPAdapter(pool_maxsize=size, max_retries=0))
+        session.mount("http://", Watched(pool_maxsize=size, max_retries=0))
         self._opened = session
         return session
 
@@ -91,7 +91,7 @@ class Transport:
         """
         with self.keeper.call() as seconds:
             try:
-                answer = self._once(draft, self._clock.monotonic() + seconds, seconds)
+                answer = self._in_time(draft, seconds)
             except RetryLater:
                 self.keeper.failed()
                 raise
@@ -101,6 +101,19 @@ class Transport:
                 self.keeper.failed()
         if self.observer is not None:
             self.observer(draft, answer)
+        return answer
+
+    def _in_time(self, draft: Draft, seconds: float) -> Answer:
+        """Send once; the call ends when its time is up, in the header or in the body."""
+        answer: Answer | None = None
+        with Deadline(seconds) as deadline:
+            try:
+                answer = self._once(draft, self._clock.monotonic() + seconds, seconds)
+            except RetryLater:
+                if not deadline.is_over:
+                    raise
+        if answer is None or deadline.is_over:
+            raise self._lost(draft, "the answer took longer than allowed")
         return answer
 
     def _once(self, draft: Draft, deadline: float, seconds: float) -> Answer:

@@ -14,6 +14,7 @@ from datetime import datetime
 import pytest
 
 from tests.connectors.serving import (
+    ACCEPTS,
     ALL,
     JSON,
     FakeClock,
@@ -195,6 +196,52 @@ def test_an_answer_that_trickles_meets_the_total_timeout():
         with pytest.raises(SystemUnavailable, match="longer than allowed"):
             read(server.url, rest_system(budget=budget), clock=SystemClock())
         assert 2 > time.monotonic() - began
+
+
+SLOW = {
+    "header": b"HTTP/1.1 200 OK\r\nX: ",
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n",
+    "body until closed": b'HTTP/1.1 200 OK\r\n\r\n{"rows":[',
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+}
+
+
+@pytest.mark.parametrize("place", SLOW)
+@pytest.mark.parametrize(("act", "expected"), [(read, SystemUnavailable), (push, DeliveryUnclear)])
+def test_a_byte_now_and_then_never_holds_a_call_longer_than_its_whole_time(place, act, expected):
+    """Each byte comes within the read timeout; the call ends all the same, wherever it is."""
+    from connectors import SystemClock
+
+    def trickle(connection):
+        connection.sendall(SLOW[place])
+        try:
+            for _ in range(100):
+                connection.sendall(b"1")
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    accepts = ACCEPTS if act is push else None
+    budget = {"total_timeout_s": 0.4, "read_timeout_s": 5, "attempts": 1}
+    with raw_serving(trickle) as server:
+        began = time.monotonic()
+        with pytest.raises(expected, match="longer than allowed"):
+            act(server.url, rest_system(accepts=accepts, budget=budget), clock=SystemClock())
+        assert 2 > time.monotonic() - began
+
+
+def test_a_call_that_was_in_time_leaves_its_connection_to_the_next():
+    """The timer of the first never ends the second."""
+    from connectors import SystemClock
+
+    def handler(_asked):
+        time.sleep(0.25)
+        return ok([{"id": 1}])
+
+    system = rest_system(budget={"total_timeout_s": 0.4, "attempts": 1})
+    with serving(handler) as server, connect(system, server.url, clock=SystemClock()) as connector:
+        for _ in range(4):
+            assert 1 == len(list(connector.read_pages("account", ALL)))
 
 
 def test_silence_meets_the_read_timeout():

@@ -1,0 +1,103 @@
+"""Deadline: end a call when its whole time is up, wherever it is.
+
+The timeouts of sockets are per byte: a server that sends one header byte every few seconds would
+hold a call, and a slot of the budget, for hours. A timer closes the call's socket instead; what the
+reader then meets is told apart by `is_over`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_here = threading.local()
+
+
+class Deadline:
+    """Guards the calls that its thread makes inside the `with` block.
+
+    Attributes:
+        is_over: The time was up and the socket was closed.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        _here.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        _here.deadline = None
+        with self._lock:
+            self._socket = None  # from here on it may belong to another call
+
+    def watch(self, used: socket.socket | None) -> None:
+        """Take the socket that this call waits on."""
+        with self._lock:
+            self._socket = used
+        if self.is_over:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self.is_over = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    # past SSLSocket, which would take its session away under the reader
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _watch(used: Any) -> None:
+    deadline: Deadline | None = getattr(_here, "deadline", None)
+    if deadline is not None:
+        deadline.watch(used)
+
+
+class _Plain(HTTPConnection):
+    def getresponse(self) -> Any:
+        """Wait for the answer, watched."""
+        _watch(self.sock)
+        return super().getresponse()
+
+
+class _Secure(HTTPSConnection):
+    def getresponse(self) -> Any:
+        """Wait for the answer, watched."""
+        _watch(self.sock)
+        return super().getresponse()
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class Watched(HTTPAdapter):
+    """Makes connections whose waiting a `Deadline` can end."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools of watched connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
