@@ -16,8 +16,6 @@ from xml.sax.saxutils import escape  # writes, reads nothing
 
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.protocols.grammar import (
-    TYPING,
-    Irregular,
     Layout,
     Node,
     Prefixes,
@@ -27,7 +25,8 @@ from connectors.protocols.grammar import (
     instance_prefix,
     learn,
 )
-from connectors.protocols.schema import Shape
+from connectors.protocols.samples import TYPING, Irregular
+from connectors.protocols.shapes import Shape
 from tongban.kernel.records import Decoded, RecordShape
 
 Column = list[str | None]

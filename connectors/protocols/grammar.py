@@ -11,32 +11,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from connectors.protocols.schema import Shape
+from connectors.protocols.samples import (
+    XSI,
+    Irregular,
+    Sample,
+    merged_names,
+    out_of_order,
+    read_sample,
+)
+from connectors.protocols.shapes import Shape
 
 Prefixes = Mapping[str | None, str]
 
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
 MOST_NODES = 2000
-TYPING = frozenset(  # attributes of these namespaces say nothing that a column could hold
-    {
-        XSI,
-        "http://schemas.xmlsoap.org/soap/encoding/",
-        "http://www.w3.org/2003/05/soap-encoding",
-        "http://schemas.xmlsoap.org/soap/envelope/",
-        "http://www.w3.org/2003/05/soap-envelope",
-    }
-)
 DEEPEST_RECORD = 6  # what lies deeper is learnt from the samples only
-_TOKEN = re.compile(
-    r"<(/?)([^\s<>/=!?]+)((?:[ \t\n]+[^\s<>=/]+[ \t\n]*=[ \t\n]*(?:\"[^\"<]*\"|'[^'<]*'))*)"
-    r"[ \t\n]*(/?)>([^<]*)"
-)
-_ATTRIBUTE = re.compile(r"([^\s=]+)[ \t\n]*=[ \t\n]*(?:\"[^\"]*\"|'[^']*')")
-_BLANK = " \t\n"
-
-
-class Irregular(Exception):  # noqa: N818 - control flow inside the decoder, never seen outside
-    """The page is not one record after another of one form."""
 
 
 @dataclass(slots=True)
@@ -95,21 +83,6 @@ class Layout:
         return "[ \\t\\n]*+" if self.blanks else ""
 
 
-@dataclass(slots=True)
-class Sample:
-    """One element of a sample, as written."""
-
-    tag: str
-    start: str
-    attributes: list[str]
-    children: list[Sample] = field(default_factory=list)
-
-    @property
-    def local(self) -> str:
-        """Name without prefix."""
-        return self.tag.rpartition(":")[2]
-
-
 def learn(
     samples: Iterable[str], declared: Shape | None, prefixes: Prefixes
 ) -> tuple[Node, set[str]]:
@@ -127,7 +100,7 @@ def learn(
         Irregular: The samples contradict each other.
     """
     xsi = instance_prefix(prefixes)
-    trees = [_tree(sample, xsi) for sample in samples]
+    trees = [read_sample(sample, xsi) for sample in samples]
     if not trees:
         raise Irregular
     moved = out_of_order(trees, declared) if declared is not None else set()
@@ -182,56 +155,6 @@ def _declare(node: Node, shape: Shape, prefix: str, samples: list[Sample], depth
             node.children[tag] = made
 
 
-def _tree(text: str, xsi: str | None) -> Sample:
-    """Read one sample's tags.
-
-    Raises:
-        Irregular: Attributes that say something, mixed content, or anything but tags and text.
-    """
-    root: Sample | None = None
-    stack: list[Sample] = []
-    at = 0
-    for token in _TOKEN.finditer(text):
-        if token.start() != at or (root is not None and not stack):
-            raise Irregular
-        at = token.end()
-        closing, tag, attributes, empty, following = token.groups()
-        if closing:
-            if not stack or stack.pop().tag != tag:
-                raise Irregular
-        else:
-            sample = Sample(tag, *_start(tag, attributes, xsi))
-            if stack:
-                stack[-1].children.append(sample)
-            root = root or sample
-            if not empty:
-                stack.append(sample)
-        inside_leaf = not closing and not empty
-        if following.strip(_BLANK) and not inside_leaf:
-            raise Irregular
-        if following.strip(_BLANK) and text[at : at + 2] != "</":
-            raise Irregular
-    if root is None or stack or at != len(text):
-        raise Irregular
-    return root
-
-
-def _start(tag: str, written: str, xsi: str | None) -> tuple[str, list[str]]:
-    """Give the start tag as written and, where attributes say something, their names instead.
-
-    Typing that is the same for all records is part of the tag as written.
-    """
-    names: list[str] = _ATTRIBUTE.findall(written)
-    if xsi is not None and f"{xsi}:nil" in names:
-        return tag, []
-    typing = {"xmlns", f"{xsi}:type"}
-    if all(name in typing or name.startswith("xmlns:") for name in names):
-        return tag + written, []
-    if any(name == "xmlns" or name.startswith("xmlns:") for name in names):
-        raise Irregular
-    return tag, names
-
-
 def _merge(node: Node, sample: Sample) -> None:
     """Take a sample's elements into the grammar, at their places.
 
@@ -244,7 +167,7 @@ def _merge(node: Node, sample: Sample) -> None:
         raise Irregular
     node.seen = True
     node.is_leaf = node.is_leaf and not sample.children
-    node.attributes = _merged(node.attributes, sample.attributes)
+    node.attributes = merged_names(node.attributes, sample.attributes)
     order = list(node.children)
     at = 0
     last = ""
@@ -264,39 +187,6 @@ def _merge(node: Node, sample: Sample) -> None:
         _merge(node.children[tag], child)
         last = tag
     node.children = {tag: node.children[tag] for tag in order}
-
-
-def _merged(known: list[str], found: list[str]) -> list[str]:
-    """Take a sample's attributes into the known ones, at their places."""
-    order, at = list(known), 0
-    for name in found:
-        if name not in order:
-            order.insert(at, name)
-        elif order.index(name) < at:
-            raise Irregular
-        at = order.index(name) + 1
-    return order
-
-
-def out_of_order(samples: Iterable[Sample], declared: Shape, prefix: str = "") -> set[str]:
-    """Find elements of the samples that stand before those that the schema puts before them."""
-    found: set[str] = set()
-    nested: dict[str, list[Sample]] = {}
-    places = {child.name: at for at, child in enumerate(declared.children)}
-    for sample in samples:
-        highest = -1
-        for child in sample.children:
-            place = places.get(child.local, highest)
-            if place < highest and declared.ordered:
-                found.add(f"{prefix}{child.local}")
-            highest = max(highest, place)
-            if child.children:
-                nested.setdefault(child.local, []).append(child)
-    for name, inner in nested.items():
-        shape = declared.child(name)
-        if shape is not None and shape.children:
-            found |= out_of_order(inner, shape, f"{prefix}{name}.")
-    return found
 
 
 def _opening(node: Node, path: str, wanted: dict[str, int]) -> str:

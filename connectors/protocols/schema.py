@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from connectors.protocols.pinned import Library, safe_parser
+from connectors.protocols.shapes import Content, Name, Shape, Spoken, make_shape
 from tongban.kernel.errors import InterfaceChanged
 from tongban.kernel.interfaces import Soap
 
-Name = tuple[str, str]  # namespace and local name
 Node = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
 
 XSD = "http://www.w3.org/2001/XMLSchema"
@@ -40,95 +40,6 @@ MOST_STEPS = 20_000  # of one description; schemas in the wild refer in circles 
 DEEPEST = 24  # of nested types; recursive ones are cut here
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """One element as its schema declares it.
-
-    Attributes:
-        name: Local name.
-        repeats: It may occur several times.
-        nillable: `xsi:nil` is allowed.
-        type_name: Local name of its type; empty when anonymous.
-        type_space: Namespace of its type.
-        array_of: Type of the items when it is an array of SOAP encoding.
-        binary: `base64` or `hex` when its text is one of them, else empty.
-        children: In the schema's order.
-        ordered: The children's order is the schema's (a sequence); else any order is right.
-        is_open: Elements that are not named here are allowed (`any`, or an unknown type).
-        attributes: Local names.
-        alternatives: Local names that may stand for it (substitution groups).
-        label: First line of its documentation.
-    """
-
-    name: str
-    repeats: bool = False
-    nillable: bool = False
-    type_name: str = ""
-    type_space: str = ""
-    array_of: Name | None = None
-    binary: str = ""
-    children: tuple[Shape, ...] = ()
-    ordered: bool = True
-    is_open: bool = False
-    attributes: tuple[str, ...] = ()
-    alternatives: tuple[str, ...] = ()
-    label: str = ""
-
-    def child(self, name: str) -> Shape | None:
-        """Give the child of that local name."""
-        return next((c for c in self.children if c.name == name or name in c.alternatives), None)
-
-    def at(self, path: str) -> Shape | None:
-        """Follow a dotted path; `*` is the only child."""
-        here: Shape | None = self
-        for name in path.split(".") if path else ():
-            if here is None:
-                return None
-            only = here.children[0] if name == "*" and here.children else None
-            here = only or here.child(name)
-        return here
-
-
-@dataclass(slots=True)
-class _Content:
-    """What a type holds, while it is collected."""
-
-    children: list[Shape] = field(default_factory=list)
-    attributes: list[str] = field(default_factory=list)
-    ordered: bool = True
-    is_open: bool = False
-    binary: str = ""
-    array_of: Name | None = None
-
-    def add(self, shape: Shape) -> None:
-        """Add a child; the same name in two branches of a choice is one child."""
-        for at, known in enumerate(self.children):
-            if known.name == shape.name:
-                self.children[at] = replace(known, repeats=True)
-                self.ordered = False
-                return
-        self.children.append(shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """How an operation's messages travel.
-
-    Attributes:
-        answer: Shape of the first element of the answer's Body.
-        request: Shape of the first element of the request's Body.
-        style: `document` or `rpc`.
-        encoded: Values are written by the rules of SOAP encoding.
-        namespace: Of the rpc wrapper.
-    """
-
-    answer: Shape
-    request: Shape
-    style: str
-    encoded: bool
-    namespace: str
-
-
 class Schemas:
     """All schemas and messages of one pinned WSDL."""
 
@@ -137,7 +48,7 @@ class Schemas:
         self._known: dict[tuple[str, Name], tuple[Node, Node]] = {}  # node and its schema
         self._instead: dict[Name, list[Name]] = {}
         self._seen: set[tuple[str, str]] = set()
-        self._types: dict[Name, _Content] = {}
+        self._types: dict[Name, Content] = {}
         self._inside: list[Name] = []
         self._cuts = self._steps = 0
         self._lock = threading.Lock()
@@ -285,7 +196,7 @@ class Schemas:
             return self._global(_qname(part, part.get("element", ""), ""), part, 0)
         name = _qname(part, part.get("type", ""), "")
         content = self._type(name, 0)
-        return _shape(part.get("name", ""), name, content)
+        return make_shape(part.get("name", ""), name, content)
 
     def _global(self, name: Name, where: Node, depth: int) -> Shape:
         found = self._known.get(("element", name))
@@ -300,16 +211,16 @@ class Schemas:
             return self._global(_qname(node, node.get("ref", ""), target), node, depth)
         name = node.get("name", "")
         if depth > DEEPEST:
-            content, type_name = _Content(is_open=True), ("", "")
+            content, type_name = Content(is_open=True), ("", "")
         elif node.get("type"):
             full = _qname(node, node.get("type", ""), target)
             content, type_name = self._type(full, depth), full
         else:
             inner = next((n for n in node if _local(n) in {"complexType", "simpleType"}), None)
-            content, type_name = _Content(is_open=inner is None), ("", "")
+            content, type_name = Content(is_open=inner is None), ("", "")
             if inner is not None:
                 self._collect(inner, schema, content, depth)
-        shape = _shape(name, type_name, content)
+        shape = make_shape(name, type_name, content)
         return replace(
             shape,
             repeats=_repeats(times),
@@ -327,15 +238,15 @@ class Schemas:
                     waiting.append(name)
                     yield name[1]
 
-    def _type(self, name: Name, depth: int) -> _Content:
+    def _type(self, name: Name, depth: int) -> Content:
         if name[0] == XSD or name[1] in _BINARY:
-            return _Content(binary=_BINARY.get(name[1], ""), is_open=name[1] == "anyType")
+            return Content(binary=_BINARY.get(name[1], ""), is_open=name[1] == "anyType")
         if name in self._inside or self._steps > MOST_STEPS:
             self._cuts += 1
-            return _Content(is_open=True)  # recursive: what is deeper is read without guidance
+            return Content(is_open=True)  # recursive: what is deeper is read without guidance
         known = self._types.get(name)
         if known is None:
-            known = _Content()
+            known = Content()
             found = self._known.get(("complexType", name)) or self._known.get(("simpleType", name))
             if found is None:
                 known.is_open = True
@@ -348,7 +259,7 @@ class Schemas:
                     self._types[name] = known
         return known
 
-    def _collect(self, node: Node, schema: Node, content: _Content, depth: int) -> None:
+    def _collect(self, node: Node, schema: Node, content: Content, depth: int) -> None:
         """Walk a type's particles; choices and groups are flattened."""
         target = schema.get("targetNamespace", "")
         self._steps += 1
@@ -370,7 +281,7 @@ class Schemas:
             elif kind == "any":
                 content.is_open = True
 
-    def _particle(self, part: Node, schema: Node, content: _Content, depth: int) -> None:
+    def _particle(self, part: Node, schema: Node, content: Content, depth: int) -> None:
         before = len(content.children)
         self._collect(part, schema, content, depth)
         if _local(part) == "all" or _repeats(part):
@@ -380,13 +291,13 @@ class Schemas:
                 replace(c, repeats=True) for c in content.children[before:]
             ]
 
-    def _derive(self, part: Node, schema: Node, content: _Content, depth: int, kind: str) -> None:
+    def _derive(self, part: Node, schema: Node, content: Content, depth: int, kind: str) -> None:
         """Add what a derived type inherits; a restriction of SOAP's Array gets its item."""
         name = _qname(part, part.get("base", ""), schema.get("targetNamespace", ""))
         if name in _ARRAYS:
             self._array(part, content, depth)
             return
-        inherited = self._type(name, depth + 1) if depth <= DEEPEST else _Content(is_open=True)
+        inherited = self._type(name, depth + 1) if depth <= DEEPEST else Content(is_open=True)
         content.binary = content.binary or inherited.binary
         content.attributes += inherited.attributes
         if kind == "extension":
@@ -395,31 +306,17 @@ class Schemas:
             content.is_open = content.is_open or inherited.is_open
         self._collect(part, schema, content, depth)
 
-    def _array(self, part: Node, content: _Content, depth: int) -> None:
+    def _array(self, part: Node, content: Content, depth: int) -> None:
         for attribute in part.iter(f"{{{XSD}}}attribute"):
             written = attribute.get(f"{{{WSDL}}}arrayType", "")
             if written:
                 name = _qname(attribute, written.partition("[")[0], "")
-                item = _shape("item", name, self._type(name, depth + 1))
+                item = make_shape("item", name, self._type(name, depth + 1))
                 content.array_of = name
                 content.children.append(replace(item, repeats=True, nillable=True))
                 content.is_open = True  # items may have any name
                 return
         self._collect(part, part, content, depth)
-
-
-def _shape(name: str, kind: Name, content: _Content) -> Shape:
-    return Shape(
-        name=name,
-        type_name=kind[1],
-        type_space=kind[0],
-        array_of=content.array_of,
-        binary="" if content.children else content.binary,
-        children=tuple(content.children),
-        ordered=content.ordered,
-        is_open=content.is_open,
-        attributes=tuple(content.attributes),
-    )
 
 
 def _repeats(node: Node) -> bool:

@@ -20,7 +20,7 @@ from connectors.errors import AnswerNoEnvelope
 from connectors.protocols.attachments import is_package, put_references, unpack
 from connectors.protocols.bulk import has_controls
 from connectors.protocols.multiref import resolve_references
-from connectors.protocols.schema import Shape
+from connectors.protocols.shapes import Shape
 from connectors.protocols.wsdl import ENVELOPES, Description
 from connectors.protocols.xmldoc import (
     Element,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from connectors.answers import open_layers
 from connectors.documents import Document
 from connectors.protocols.attachments import without_bytes
-from connectors.protocols.grammar import Irregular
-from connectors.protocols.schema import Shape, Spoken
+from connectors.protocols.samples import Irregular
+from connectors.protocols.shapes import Shape, Spoken
 from connectors.protocols.soap import read_envelope, read_page_envelope
 from connectors.protocols.xmldoc import (
     Element,

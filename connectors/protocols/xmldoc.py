@@ -22,9 +22,9 @@ from lxml import etree
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.errors import AnswerCharsetWrong, AnswerHasDtd, AnswerNotXml
 from connectors.protocols.bulk import Bulk, cut_out
-from connectors.protocols.grammar import TYPING, Irregular
 from connectors.protocols.multiref import has_references
-from connectors.protocols.schema import Shape
+from connectors.protocols.samples import TYPING, Irregular
+from connectors.protocols.shapes import Shape
 from tongban.kernel.errors import AnswerUnreadable
 from tongban.kernel.records import Decoded, RecordShape
 

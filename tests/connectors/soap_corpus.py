@@ -10,14 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from lxml import etree
 
 from connectors.protocols.attachments import MARK, reference
 from connectors.protocols.pinned import Library
-from connectors.protocols.schema import Shape, schemas_of
+from connectors.protocols.schema import schemas_of
+from connectors.protocols.shapes import Shape
 from connectors.protocols.soap_page import PageReader
 from connectors.protocols.wsdl import _disk_only
 from tongban.kernel.interfaces import Interface, Soap
+from tongban.kernel.records import RecordShape
 
 FOLDER = Path(__file__).parent / "corpus"
 CLAIMS_ADDRESS = "http://10.0.0.9:8080/medical/services/Claims?xsd=1"
@@ -149,3 +152,21 @@ def means(text: str | None, value: Any) -> bool:
     if text.startswith(MARK):  # zeep leaves hexBinary as text
         return text == reference(value if isinstance(value, bytes) else bytes.fromhex(value))
     return readers.get(type(value), str)(text) == value
+
+
+def wanted_leaves(record: Shape) -> RecordShape:
+    """Ask for every field of a record that one column can hold."""
+    names = [name for name, _ in leaves(record) if "@" not in name]
+    return RecordShape(tuple(names), None, frozenset(names))
+
+
+def differences(ours: pl.DataFrame, theirs: list[Any]) -> list[str]:
+    """Name the columns in which our rows are not zeep's."""
+    if len(theirs) != ours.height:
+        return [f"{ours.height} rows, zeep has {len(theirs)}"]
+    found = []
+    for name in ours.columns:
+        pairs = zip(ours[name], theirs, strict=True)
+        if not all(means(text, zeep_value(row, name)) for text, row in pairs):
+            found.append(name)
+    return found

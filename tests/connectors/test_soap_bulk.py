@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.protocols.grammar import Irregular
-from connectors.protocols.schema import Shape, Spoken
+from connectors.protocols.samples import Irregular
+from connectors.protocols.shapes import Shape, Spoken
 from connectors.protocols.soap_page import PageReader
 from tongban.kernel.errors import TongbanError
 from tongban.kernel.interfaces import Interface

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.protocols.grammar import Irregular
+from connectors.protocols.samples import Irregular
 from connectors.protocols.xmldoc import PageDocument
 from tests.connectors.soap_corpus import CASES, STYLES, Style, leaves, means, zeep_value
 from tongban.kernel.records import RecordShape

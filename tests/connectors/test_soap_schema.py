@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.protocols.schema import Schemas, Shape, schemas_of
+from connectors.protocols.schema import Schemas, schemas_of
+from connectors.protocols.shapes import Shape
 from connectors.protocols.soap_page import PageReader
 from tests.connectors.soap_corpus import FOLDER, STYLES
 from tongban.kernel.errors import InterfaceChanged
