@@ -182,7 +182,10 @@ def _record_ids(hub: Hub, system: str, dataset: str, source_keys: list[str]) -> 
 
 def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, Any]]) -> list[str]:
     """Compare what was delivered to the substation with its own statement."""
+    from tongban.protect import Vault
+
     lines = []
+    vault = Vault(hub.keyring)
     connector = hub.connector(SUBSTATION)
     try:
         for route in hub.catalog.push_routes:
@@ -191,7 +194,7 @@ def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, A
             rows = connection.execute(DELIVERED, [SUBSTATION, route.dataset, list(CLOSED_WELL)])
             sent = {(route.dataset, str(row["record_id"]), str(row["digest"])) for row in rows}
             held = {
-                (route.dataset, str(UUID(guid)), digest)
+                (route.dataset, str(UUID(guid)), vault.keyed(bytes.fromhex(digest)).hex())
                 for guid, _version, digest in connector.statement(route.dataset)
             }
             lines += _differences("substation", sent - held, "missing", held - sent, "unknown")

@@ -8,6 +8,7 @@ import polars as pl
 
 from tongban.kernel.contracts import Contract
 from tongban.protect.frames import open_frame
+from tongban.protect.index import keyed_digest
 from tongban.protect.keyring import KeyRing
 from tongban.protect.mask import mask
 
@@ -27,6 +28,10 @@ class Vault:
     def mask(self, kind: str, value: str | None) -> str | None:
         """A value as it may be shown; see `mask`."""
         return mask(kind, value)
+
+    def keyed(self, digest: bytes) -> bytes:
+        """A digest as it may be stored: without the key nobody can test a guess against it."""
+        return keyed_digest(self._keyring.derived("delivery"))(digest)
 
     def seal(self, context: str, data: bytes) -> bytes:
         """Seal a message that may quote a record."""

@@ -33,6 +33,10 @@ class Vault(Protocol):
         """A value as it may be shown."""
         ...
 
+    def keyed(self, digest: bytes) -> bytes:
+        """A digest as it may be stored."""
+        ...
+
     def seal(self, context: str, data: bytes) -> bytes:
         """Seal a message that may quote a record."""
         ...

@@ -6,7 +6,7 @@ its neighbours: a batch that is refused as a whole is halved until the record is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -54,8 +54,13 @@ class Channel:
 
 @dataclass(slots=True)
 class Outgoing:
-    """Claimed records on their way, and what became of each."""
+    """Claimed records on their way, and what became of each.
 
+    Attributes:
+        keyed: How a document's digest is stored.
+    """
+
+    keyed: Callable[[bytes], bytes] = field(repr=False)
     records: list[OutgoingRecord] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
 
@@ -78,7 +83,7 @@ class Outgoing:
                 "state": state,
                 "receipt_no": receipt_no,
                 "code": code,
-                "digest": None if digest is None else bytes.fromhex(digest),
+                "digest": None if digest is None else self.keyed(bytes.fromhex(digest)),
                 "answer_sealed": sealed,
             }
         )
@@ -104,7 +109,7 @@ def prepare(channel: Channel, conn: Connection) -> Outgoing:
         "$now": [datetime.now(BEIJING)],
     }
     made = documents(channel.plan, frame.with_columns(_series(special, frame.height)), children)
-    going = Outgoing()
+    going = Outgoing(channel.vault.keyed)
     goes = matches(channel.plan, frame).to_list()
     # What the target never had is not deleted there.
     goes = [

@@ -205,7 +205,7 @@ outbox = Table(
     Column("next_try_at", _moment(), nullable=False, server_default=text("now()")),
     Column("sent_at", _moment(), comment="last time that it went out"),
     Column("closed_at", _moment(), comment="when it reached a state that no worker takes up"),
-    Column("digest", LargeBinary, comment="SHA-256 of the delivered document"),
+    Column("digest", LargeBinary, comment="keyed digest of the delivered document"),
     Column("receipt_no", Text),
     Column("code", Text, comment="the target's own code of the last answer"),
     Column("answer_sealed", LargeBinary, comment="the target's words; may quote the record"),

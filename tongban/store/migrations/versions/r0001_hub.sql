@@ -68,7 +68,7 @@ CREATE INDEX outbox_pending ON hub.outbox (target, dataset, next_try_at, seq) WH
         ('queued', 'sent', 'waiting_parent');
 COMMENT ON COLUMN hub.outbox.sent_at IS 'last time that it went out';
 COMMENT ON COLUMN hub.outbox.closed_at IS 'when it reached a state that no worker takes up';
-COMMENT ON COLUMN hub.outbox.digest IS 'SHA-256 of the delivered document';
+COMMENT ON COLUMN hub.outbox.digest IS 'keyed digest of the delivered document';
 COMMENT ON COLUMN hub.outbox.code IS 'the target''s own code of the last answer';
 COMMENT ON COLUMN hub.outbox.answer_sealed IS 'the target''s words; may quote the record';
 COMMENT ON COLUMN hub.outbox.transfer_id IS 'push transfer that delivered it';
