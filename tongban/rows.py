@@ -23,6 +23,8 @@ from tongban.normalize import Normalized, NormalizePlan, apply, compile_mapping
 from tongban.protect import KeyRing, ProtectedFrame, protect_frame, protect_quarantine
 from tongban.validate import Validated, ValidatePlan, check, compile_contract, explain
 
+DRIFT = "unknown_field"
+MOST_DRIFT_NAMES = 20
 ROWS_PER_CHUNK = 20_000  # unit of transaction and of memory: about 250 MB at 15 fields
 T = TypeVar("T")
 
@@ -128,6 +130,7 @@ def chunks(
             rows = protect_frame(accepted, child.plan.contract, keyring)
             protected_children.append((rows, child.on))
         accepted, refused, findings, warnings = _checked(plan, given, limit=True)
+        findings |= _drift(group.unknown, given.height)
         yield Chunk(
             number=number,
             is_last=is_last,
@@ -258,6 +261,19 @@ def _checked(
     found = check(plan.validate, normalized, refuse_dirty=limit)
     refused = Refused(normalized.frame, found.rejected["row_no"], _findings(plan.validate, found))
     return found.accepted, refused, _counts(found), found.warned
+
+
+def _drift(unknown: set[str], rows: int) -> dict[tuple[str, str], int]:
+    """Fields that the source has and the mapping does not know, as warnings by name.
+
+    Their values are dropped (nobody agreed to receive them); the names are shown with the
+    transfer, so that somebody maps or ignores them.
+    """
+    named = sorted(unknown)[:MOST_DRIFT_NAMES]
+    return {
+        (f"{DRIFT}:{''.join(filter(str.isprintable, name))[:64]}", "warning"): rows
+        for name in named
+    }
 
 
 def _counts(found: Validated) -> dict[tuple[str, str], int]:

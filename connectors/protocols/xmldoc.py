@@ -37,7 +37,10 @@ LONGEST_TEXT = 9_000_000  # libxml2 refuses texts of 10 MB, such as a whole docu
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_\x80-\xff]")
-_HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.DOTALL | re.IGNORECASE)
+# Possessive quantifiers: a body full of comments must not make the match try every split of them.
+_HTML = re.compile(
+    rb"^\s*+(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE
+)
 
 
 def to_utf8(body: bytes, charset: str, where: str) -> bytes:
@@ -82,9 +85,7 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
     """
     first = _FIRST_ELEMENT.search(body)
     if b"<!DOCTYPE" in body[: first.start() if first else None]:
-        raise AnswerHasDtd(
-            f"{where}: the answer has a DTD, which is never read; the source must leave it out"
-        )
+        raise _has_dtd(where)
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -104,7 +105,16 @@ def parse_xml(body: bytes, where: str) -> XmlDocument:
         ) from None
     except ValueError as exc:
         raise AnswerNotXml(f"{where}: the answer is empty or no XML") from exc
+    if root.getroottree().docinfo.internalDTD is not None:  # hidden behind a comment, say
+        raise _has_dtd(where)
     return XmlDocument(root, where)
+
+
+def _has_dtd(where: str) -> AnswerHasDtd:
+    """The refusal of a DTD, wherever it was found."""
+    return AnswerHasDtd(
+        f"{where}: the answer has a DTD, which is never read; the source must leave it out"
+    )
 
 
 @lru_cache(maxsize=4096)  # a page has few names, many times

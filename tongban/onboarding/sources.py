@@ -16,6 +16,7 @@ from tongban.kernel.errors import ConfigInvalid, SystemUnavailable
 
 MOST_BYTES = 20 << 20
 TIMEOUT_S = 20
+SUFFIXES = frozenset({".wsdl", ".xsd", ".xml", ".json", ".yaml", ".yml"})
 _CHUNK = 1 << 16
 
 
@@ -48,13 +49,22 @@ def read_source(location: str) -> Source:
 
 def read_import(base: str, location: str) -> Source:
     """Read what a description imports, relative to itself; an address never leads to a file."""
-    if urlsplit(location).scheme in {"http", "https"}:
-        return read_source(location)
-    if urlsplit(base).scheme in {"http", "https"}:
-        return read_source(urljoin(base, location))
-    if Path(location).is_absolute() or urlsplit(location).scheme:
-        raise ConfigInvalid(f"{base}: imports {location!r}; only files beside it are read")
-    return read_source(str(Path(base).parent / unquote(location)))
+    is_remote = urlsplit(base).scheme in {"http", "https"}
+    if is_remote or urlsplit(location).scheme in {"http", "https"}:
+        target = urljoin(base, location) if is_remote else location
+        if is_remote and urlsplit(target).netloc != urlsplit(base).netloc:
+            raise ConfigInvalid(
+                f"{base}: imports from another host, {urlsplit(target).hostname}; save both files "
+                "and give the local one"
+            )
+        return read_source(target)
+    found = Path(base).parent / unquote(location)
+    if Path(location).is_absolute() or urlsplit(location).scheme or found.suffix not in SUFFIXES:
+        raise ConfigInvalid(
+            f"{base}: imports {location!r}; only {', '.join(sorted(SUFFIXES))} files of the same "
+            "tree are read"
+        )
+    return read_source(str(found))
 
 
 def file_name(location: str) -> str:
@@ -72,7 +82,9 @@ def file_name(location: str) -> str:
 def _fetched(location: str) -> bytes:
     host = urlsplit(location).hostname or "the address"
     try:
-        with requests.get(location, timeout=TIMEOUT_S, stream=True) as answer:
+        with requests.get(
+            location, timeout=TIMEOUT_S, stream=True, allow_redirects=False
+        ) as answer:
             status, content = answer.status_code, _capped(answer)
     except requests.exceptions.RequestException:
         raise SystemUnavailable(
