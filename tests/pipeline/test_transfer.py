@@ -64,11 +64,12 @@ def test_only_what_changed_moves_after_a_day(city: CityHub):
     first = sum(item.read for item in city.pull())
     for system in ("tax", "registration", "housing", "social", "market", "substation"):
         city.town.control(system, "POST", "advance", {"changes": 10})
+    time.sleep(1)  # sources count in seconds: what changed in the window's last one is the next's
 
     second = city.pull()
 
     moved = sum(item.read for item in second)
-    assert 0 < moved < first / 10
+    assert 0 < moved < first / 5
     assert sum(item.changed + item.new for item in second) > 0
 
 
