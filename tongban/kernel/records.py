@@ -5,7 +5,6 @@ They are shared by every verb and by the connectors, so they know no protocol an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -117,11 +116,3 @@ class Receipt:
     receipt_no: str = ""
     code: str = ""
     message: str = field(default="", repr=False)
-
-
-def outcome_counts(receipts: Sequence[Receipt]) -> dict[Outcome, int]:
-    """Count receipts by outcome."""
-    counts: dict[Outcome, int] = {"accepted": 0, "duplicate": 0, "rejected": 0}
-    for receipt in receipts:
-        counts[receipt.outcome] += 1
-    return counts

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
+from sqlalchemy import Connection, Engine, insert, text
 
 from tongban.evidence.log import append
 from tongban.quality.rectification import Finding, Key
@@ -110,13 +110,6 @@ def write_audit(
             "report": run.report,
         }
         append(conn, "audit", subject, bytes.fromhex(run.report_digest))
-
-
-def read_runs(engine: Engine, limit: int = PERIODS) -> list[RowMapping]:
-    """The newest runs, newest first."""
-    with transaction(engine) as conn:
-        statement = select(audit_run).order_by(audit_run.c.run_no.desc()).limit(limit)
-        return list(conn.execute(statement).mappings())
 
 
 def _run_row(run: Run) -> dict[str, object]:

@@ -46,16 +46,6 @@ _HUB_COLUMNS = {"record_id", "version", "row_digest", "transfer_id", "stored_at"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-def field_columns(contract: Contract) -> list[str]:
-    """Columns that come from a record's fields, blind indexes included, in table order."""
-    names: list[str] = []
-    for item in contract.fields:
-        names.append(item.name)
-        if item.index and item.is_classified:
-            names.append(item.name + INDEX_SUFFIX)
-    return names
-
-
 def versioned_columns(contract: Contract) -> list[str]:
     """Every column that the history keeps, `replaced_at` aside."""
     return [column.name for column in dataset_table(contract).columns]

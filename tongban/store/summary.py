@@ -1,6 +1,6 @@
 """Summaries: where every route stands, in one set-based query each; ids and counts only.
 
-For the command line, the console, the demo's table and the audit. `in_balance` is recomputed here
+For `tongban transfers` and the tests. `in_balance` is recomputed here
 from the counts and from the tables, not read from a flag.
 """
 
