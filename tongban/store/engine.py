@@ -20,7 +20,7 @@ from tongban.kernel.errors import ConfigInvalid, DatabaseUnavailable, Fatal
 
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 120
-IDLE_IN_TRANSACTION_TIMEOUT_S = 300  # longer than any call to a department
+IDLE_IN_TRANSACTION_TIMEOUT_S = 1800  # a claim waits for all tries of its batch: 4 of 180 s, pauses
 
 _LOST_RACES = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
 
