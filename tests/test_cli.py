@@ -70,10 +70,24 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_bug_of_ours_shows_no_value(tmp_path: Path) -> None:
     """The words of an unknown exception may quote a record."""
-    answer = run("status", TONGBAN_HOME=str(tmp_path), TONGBAN_PORT_BASE="canary")
+    folder = tmp_path / "connections"
+    folder.mkdir()
+    (folder / "tax.json").write_text("canary", encoding="utf-8")  # not JSON: nobody foresaw it
+    program = (
+        "import sys, json, pathlib; from tongban import cli;"
+        "cli.build = lambda: lambda **_: json.loads(pathlib.Path(sys.argv[1]).read_text());"
+        "cli.main()"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(folder / "tax.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
 
     assert 1 == answer.returncode
-    assert answer.stderr.startswith("internal: ValueError at ")
+    assert answer.stderr.startswith("internal: JSONDecodeError at ")
     assert "canary" not in answer.stderr
 
 

@@ -47,7 +47,7 @@ def port_base() -> int:
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_the_tutorial_runs_as_it_is_printed():
-    """Every command ends well, and the person is found in three departments at least."""
+    """Every command ends well, and the party of a contract is found in two departments at least."""
     home = Path(tempfile.mkdtemp(prefix="tongban-tutorial-"))
     home.chmod(0o711)
     script = "set -euo pipefail\n" + "".join(BASH.findall(TUTORIAL.read_text(encoding="utf-8")))
@@ -65,7 +65,9 @@ def test_the_tutorial_runs_as_it_is_printed():
             timeout=240,
         )
         assert 0 == answer.returncode, answer.stderr
-        assert {"房产交易", "税务"} <= set(re.findall(r"房产交易|税务|不动产登记", answer.stdout))
+        known = set(re.findall(r"房产交易|税务|不动产登记", answer.stdout))
+        assert "房产交易" in known
+        assert len(known) > 1
         assert "entries verify" in answer.stdout
     finally:
         subprocess.run(["bash", "bin/tongban", "down"], cwd=ROOT, env=surroundings, check=False)
