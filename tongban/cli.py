@@ -17,7 +17,18 @@ import typer
 from tongban.kernel.errors import TongbanError
 
 # In the order in which --help lists them. A file that an installation does not have is passed over.
-GROUPS = ("demo", "stack", "data", "overview", "system", "contract", "subject", "audit", "testing")
+GROUPS = (
+    "demo",
+    "stack",
+    "data",
+    "overview",
+    "approvals",
+    "system",
+    "contract",
+    "subject",
+    "audit",
+    "testing",
+)
 INTERRUPTED = 130  # what shells expect: 128 + SIGINT
 
 

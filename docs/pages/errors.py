@@ -56,6 +56,7 @@ ADVICE = {
     "AnswerSignatureWrong": "Compare the server's certificate with the connection's; if it is right, the answer was changed.",
     "AnswerTooLarge": "Ask smaller pages (`size`) or raise `max_answer_mb`; the head of the answer is kept.",
     "AnswerUnreadable": "Look at the landed page with the department; check the interface's `charset`.",
+    "ApprovalClosed": "Look at `tongban approvals --all`: somebody decided it already. Nothing was changed.",
     "AuthenticationRefused": "Compare login, secret and clock with the department; renew the connection.",
     "BatchRefused": "Read the findings on the transfer's page; settle them with the department or change the contract; replay the landing.",
     "CertificateInvalid": "Have the certificate renewed, or give its issuer in the connection.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
@@ -90,6 +91,11 @@ def append_load(conn: Connection, outcome: ChunkOutcome) -> None:
 def append_receipts(conn: Connection, subject: Mapping[str, Any], leaves: Sequence[bytes]) -> None:
     """The entry of one answered batch; give it to `deliver(evidence=…)`."""
     append(conn, "receipts", subject, merkle_root(leaves))
+
+
+def append_approval(conn: Connection, subject: Mapping[str, Any]) -> None:
+    """The entry of one decision of a person; give it to `approvals.decide(evidence=…)`."""
+    append(conn, "approval", subject, sha256(canonical(subject)).digest())
 
 
 def export(engine: Engine, *, first: int = 1) -> Iterator[str]:

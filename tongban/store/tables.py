@@ -259,6 +259,36 @@ key_ring = Table(
     Column("bound_at", _moment(), nullable=False, server_default=text("now()")),
 )
 
+approval = Table(
+    "approval",
+    metadata,
+    Column("approval_id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, comment="names and ids, never a field's value"),
+    Column("reason", Text, nullable=False, comment="names and counts, for who decides"),
+    Column("owner", Text, nullable=False, comment="department whose data it is about"),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("asked_at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    Column("shown_in", Text, comment="Airflow run whose task shows it"),
+    Column("shown_at", _moment()),
+    Column("decided_at", _moment()),
+    Column("decided_by", Text, comment="user name of the person who decided"),
+    Column("note", Text),
+    CheckConstraint("state IN ('waiting', 'approved', 'rejected')", name="state"),
+    CheckConstraint(
+        "(state = 'waiting') = (decided_at IS NULL) AND (state = 'waiting') = (decided_by IS NULL)",
+        name="decided",
+    ),
+    Index(
+        "approval_waiting",
+        "kind",
+        "subject",
+        unique=True,
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("approval_subject", "kind", "subject", "asked_at"),
+)
+
 evidence_entry = Table(
     "evidence_entry",
     metadata,
