@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import AssetAlias
 
 from tongban.kernel.errors import ConfigInvalid
 from tongban.orchestration import (
+    build_approvals_dag,
     build_audit_dag,
     build_cases_dag,
     build_maintenance_dag,
@@ -28,11 +30,12 @@ def dags(root: Path) -> dict[str, Any]:
         build_cases_dag(root),
         build_audit_dag(root),
         build_maintenance_dag(root),
+        build_approvals_dag(root),
     ]
     return {dag.dag_id: dag for dag in built}
 
 
-def test_there_is_one_dag_per_route_and_three_of_the_hubs_own(dags):
+def test_there_is_one_dag_per_route_and_four_of_the_hubs_own(dags):
     """Children that share pages have no DAG of their own."""
     assert {
         "pull_sale_contract",
@@ -41,6 +44,7 @@ def test_there_is_one_dag_per_route_and_three_of_the_hubs_own(dags):
         "cases",
         "audit",
         "maintenance",
+        "approvals",
     } == set(dags)
 
 
@@ -112,7 +116,7 @@ def test_tasks_that_talk_to_a_department_are_in_its_pool_and_loads_are_not(dags)
 def test_every_dag_runs_once_at_a_time_and_never_for_the_past(dags):
     """Windows come from the committed cursor, not from a date."""
     for dag in dags.values():
-        assert 1 == dag.max_active_runs, dag.dag_id
+        assert (64 if dag.dag_id == "approvals" else 1) == dag.max_active_runs, dag.dag_id
         assert dag.catchup is False, dag.dag_id
         assert dag.start_date is None, dag.dag_id  # one would make it run when switched on
 
@@ -121,7 +125,8 @@ def test_every_task_has_a_time_limit_and_the_retry_policy(dags):
     """Nothing hangs for ever and nothing is retried that cannot succeed."""
     for dag in dags.values():
         for task in dag.tasks:
-            assert task.execution_timeout > timedelta(0), (dag.dag_id, task.task_id)
+            if not isinstance(task, HITLOperator):  # its limit is the answer's
+                assert task.execution_timeout > timedelta(0), (dag.dag_id, task.task_id)
             assert "ErrorTreePolicy" == type(task.retry_policy).__name__
             assert task.retries > 0
 
@@ -171,6 +176,21 @@ def test_maintenance_emits_assets_that_are_known_only_at_run_time(dags):
     outlets = dags["maintenance"].get_task("requeue").outlets
 
     assert [AssetAlias] == [type(item) for item in outlets]
+
+
+def test_questions_to_people_start_with_an_event_and_wait_without_a_process(dags):
+    """Each question is decided and carried out by itself; nobody polls."""
+    dag = dags["approvals"]
+    (asked,) = dag.timetable.asset_condition.objects
+
+    assert ["ask", "question.decide", "question.carry_out"] == [
+        task.task_id for task in dag.topological_sort()
+    ]
+    assert ["QuestionAsked"] == [type(one.trigger).__name__ for one in asked.watchers]
+    assert ("tongban.orchestration.approval_watch.QuestionAsked", {}) == asked.watchers[
+        0
+    ].trigger.serialize()
+    assert timedelta(days=14) == dag.get_task("question.decide").response_timeout
 
 
 def test_one_broken_contract_leaves_the_other_dags_alone(root: Path):

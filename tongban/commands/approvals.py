@@ -53,25 +53,28 @@ def approve(
     note: Annotated[str | None, typer.Option(help="Why; without any person's data.")] = None,
     reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
 ) -> None:
-    """Decide one question, once; what was approved goes on at its next load or push."""
+    """Decide one question, once; what was approved is carried out at once."""
+    from tongban.approved import carry_out
     from tongban.evidence.log import append_approval
     from tongban.store import approvals as store
     from tongban.store.engine import transaction
 
-    with local_hub() as hub, transaction(hub.engine) as connection:
-        decided = store.decide(
-            connection,
-            _id_of(approval_id),
-            "rejected" if reject else "approved",
-            by=by,
-            note=note,
-            evidence=append_approval,
-        )
-    console.print(
-        f"{'rejected' if reject else 'approved'}: {decided['kind']} {decided['subject']}",
-        markup=False,
-        highlight=False,
-    )
+    wanted: store.Decision = "rejected" if reject else "approved"
+    with local_hub() as hub:
+        with transaction(hub.engine) as connection:
+            decided = store.decide(
+                connection,
+                _id_of(approval_id),
+                wanted,
+                by=by,
+                note=note,
+                evidence=append_approval,
+            )
+        words = f"{wanted}: {decided['kind']} {decided['subject']}"
+        console.print(words, markup=False, highlight=False)
+        for loaded in [] if reject else carry_out(hub, decided["kind"], decided["subject"]):
+            counts = f"{loaded.read} read, {loaded.new} new, {loaded.changed} changed"
+            console.print(f"loaded {loaded.dataset}: {counts}, {loaded.quarantined} quarantined")
 
 
 def _id_of(text: str) -> UUID:

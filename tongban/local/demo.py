@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from tongban.kernel.catalog import load_catalog
 from tongban.kernel.errors import StackBroken
 from tongban.kernel.settings import Settings
 from tongban.local import airflow, sandbox, stack
@@ -102,8 +103,8 @@ def run(
         heard.step(f"sandbox: {sum(moved.values())} changes at the departments")
         journal = _keep(settings, replace(journal, is_advanced=True))
     api = airflow.client(settings)
-    known = await_dags(api, ROUNDS)
-    unpause(api, [dag for dag in known if dag.startswith(("pull_", "push_"))])
+    known = await_dags(api, ROUNDS) - out_of_reach(settings)
+    unpause(api, [dag for dag in known if dag.startswith(("pull_", "push_", "approvals"))])
     failed: set[str] = set()
     for number, one in enumerate(ROUNDS, 1):
         dags = [dag for dag in sorted(known) if _is_meant(dag, one.dags)]
@@ -145,6 +146,18 @@ def await_dags(api: AirflowApi, rounds: Collection[Round]) -> set[str]:
                 f"{DAGS_TIMEOUT_S:.0f} s; look at logs/airflow-dag-processor.log"
             )
         time.sleep(DAGS_STEP_S)
+
+
+def out_of_reach(settings: Settings) -> set[str]:
+    """Pull DAGs of systems that nothing in this stack answers for: no connection leads there."""
+    catalog = load_catalog(settings.root)
+    return {
+        route.dag_id
+        for route in catalog.pull_routes
+        if not (
+            settings.connections_dir / f"{catalog.system(route.system).connection}.json"
+        ).is_file()
+    }
 
 
 def unpause(api: AirflowApi, dags: Collection[str]) -> None:

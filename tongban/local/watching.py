@@ -15,6 +15,7 @@ from tongban.kernel.errors import StackBroken
 from tongban.local.airflow_api import AirflowApi, Document
 
 POLL_S = 1.0
+WAITS_FOR_PEOPLE = "approvals"  # its runs stand until somebody decides; nobody waits for them here
 ENDED = frozenset({"success", "failed"})
 SILENCE_LIMIT_S = 900.0  # longer than any retry pause; then something hangs
 
@@ -123,6 +124,8 @@ def _look(
             found.append(one)
     for document in found:
         run = _run_of(document)
+        if run.dag_id == WAITS_FOR_PEOPLE:
+            continue
         progress.runs[run.dag_id, run.run_id] = run
     for key in [key for key, run in progress.runs.items() if not run.has_ended]:
         if not any((doc["dag_id"], doc["dag_run_id"]) == key for doc in found):
@@ -136,9 +139,9 @@ def _look(
 
 def _consumers(api: AirflowApi) -> dict[int, set[str]]:
     """DAGs that each Asset schedules, without those that are paused."""
-    paused = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]}
+    silent = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]} | {WAITS_FOR_PEOPLE}
     return {
-        int(asset["id"]): {dag["dag_id"] for dag in asset["scheduled_dags"]} - paused
+        int(asset["id"]): {dag["dag_id"] for dag in asset["scheduled_dags"]} - silent
         for asset in api.assets()
     }
 

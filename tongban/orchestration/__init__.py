@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tongban.orchestration.approvals import build_approvals_dag
     from tongban.orchestration.audits import build_audit_dag
     from tongban.orchestration.cases import build_cases_dag
     from tongban.orchestration.maintenance import build_maintenance_dag
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tongban.orchestration.pushes import build_push_dags
 
 __all__ = [
+    "build_approvals_dag",
     "build_audit_dag",
     "build_cases_dag",
     "build_maintenance_dag",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "build_approvals_dag": "approvals",
     "build_audit_dag": "audits",
     "build_cases_dag": "cases",
     "build_maintenance_dag": "maintenance",

@@ -15,6 +15,8 @@ PUSH_LIMIT = timedelta(hours=2)
 CASES_LIMIT = timedelta(minutes=30)
 AUDIT_LIMIT = timedelta(hours=2)
 MAINTENANCE_LIMIT = timedelta(hours=1)
+DECISION_LIMIT = timedelta(days=14)  # a person's; then the question is shown anew
+DECISIONS_AT_ONCE = 64  # runs that wait cost nothing
 
 
 def every(cron: str) -> CronTriggerTimetable:
