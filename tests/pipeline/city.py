@@ -21,6 +21,7 @@ from tongban.kernel.settings import Settings, load_settings
 from tongban.pipeline import Hub, Loaded, Pushed, open_hub, push, transfer
 
 ROOT = Path(__file__).parents[2]
+SYSTEMS = ("tax", "registration", "housing", "social", "market", "substation")
 PEOPLE = 400
 SEED = 11
 
@@ -46,14 +47,19 @@ class CityHub:
     def _write_connections(self) -> None:
         folder = self.settings.connections_dir
         folder.mkdir(parents=True)
-        for system in ("tax", "registration", "housing", "social", "market", "substation"):
+        for system in SYSTEMS:
             account = {**self.town.account(system), "base_url": self.town.url(system)}
             (folder / f"{system}.json").write_text(json.dumps(account), encoding="utf-8")
 
     def pull(self, *datasets: str) -> list[Loaded]:
-        """Pull and load some datasets, or all."""
-        routes = [r.dataset for r in self.hub.catalog.pull_routes]
-        return [item for name in datasets or routes for item in transfer(self.hub, name)]
+        """Pull and load some datasets, or all that the six systems have."""
+        routes = [r for r in self.hub.catalog.pull_routes if r.system in SYSTEMS]
+        wanted = [next(r for r in routes if name in r.datasets) for name in datasets]
+        return [
+            item
+            for route in wanted or routes
+            for item in transfer(self.hub, route.dataset, system=route.system)
+        ]
 
     def push_all(self) -> dict[str, Pushed]:
         """Send everything that is due; route name → what was delivered."""
