@@ -6,7 +6,7 @@ process, long after. No page is changed: what is landed is what the department s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ import polars as pl
 from connectors.answers import open_layers
 from connectors.caller import Caller, Unreadable, outside_budget, undeclared
 from connectors.clock import Clock
+from connectors.comparing import Compared, Comparing
 from connectors.delivery import Delivery
 from connectors.drafts import Answer, Draft
 from connectors.fields import open_column, read_key
@@ -110,6 +111,7 @@ class Connector:
         where = f"{self.system.system}: {dataset}"
         skip = frozenset(pulled.encrypted.fields if pulled.encrypted else ())
         keeper = self._caller.transport.keeper
+        layers = self.system.interface_of(call).success
 
         def ask(place: Place) -> Reply:
             size = pulled.paging.size
@@ -127,8 +129,10 @@ class Connector:
                     records=pulled.records,
                     total_path=pulled.total,
                     skip=skip,
+                    says_success=any(layer.check for layer in layers),
                 )
                 reply.check_count(pulled.count)
+                self._caller.keep_unreadable(reply.body, where, reply.check_list)
                 came = reply.count
             finally:
                 keeper.settle_rows(came - size)
@@ -175,8 +179,8 @@ class Connector:
         pulled, call = self._pulled(dataset)
         interface = self.system.interface_of(call)
         where = f"{self.system.system}: {dataset}"
-        if not body.strip() and "empty" in interface.statuses.values():
-            return _no_rows(shape)  # a status such as 204 said so
+        if not body.strip():
+            return _no_rows(shape)  # a status such as 204 said so, or the page was refused
         whole = self.system.datasets[dataset].shares_pages_of is None
         if interface.soap is not None:
             spoken = schemas_of(self._wsdl, interface.soap).operation(
@@ -227,6 +231,24 @@ class Connector:
             ConfigInvalid: The receiver offers no statement.
         """
         return self._delivery(dataset).statement()
+
+    def compare(
+        self, name: str, questions: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
+    ) -> list[Compared]:
+        """Ask one batch of questions and give the answer to each, in order.
+
+        Args:
+            name: Name below `compares`.
+            questions: Fields in their normal form, each with its `case_no` or None.
+            about: purpose, purpose_label, asker, unit and batch_id.
+
+        Raises:
+            AnswerUnreadable: Not every question has one declared answer.
+            RetryLater: Nothing is known; ask again.
+        """
+        if name not in self.system.compares:
+            raise undeclared(self.system, "compares", name)
+        return Comparing(self._caller, name, self.system.compares[name]).ask(questions, about)
 
     def _delivery(self, dataset: str) -> Delivery:
         if dataset not in self.system.accepts:

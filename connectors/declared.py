@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from connectors.templates import names_in
+from tongban.kernel.compares import CALL_NAMES, QUESTION_NAMES, Compare
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.interfaces import Call, Cursor, KeySet, Offset, PageNumber, Signed
-from tongban.kernel.systems import System
+from tongban.kernel.systems import AcceptedDataset, System
 from tongban.kernel.yamlfile import suggestion
 
 _PULL = frozenset({"since", "until", "page", "row", "cursor", "after", "size", "now"})
@@ -45,13 +46,44 @@ def check_declared(system: System) -> None:
             text = f"{kind} paging needs {{{needed}}} in the call, or every page is the first"
             raise _invalid(system, f"datasets.{name}.call", text)
     for name, accepted in system.accepts.items():
-        known = _PUSH | _RECORD | {"record"} if accepted.batch == 1 else _PUSH
-        used = _check(system, f"accepts.{name}.call", _parts(accepted.call), known)
-        if not used & {"records", "record"}:
-            raise _invalid(system, f"accepts.{name}.call", "the call nowhere has {records}")
-        if accepted.delete is not None:
-            _check(system, f"accepts.{name}.delete", _parts(accepted.delete), known)
-        _check(system, f"accepts.{name}.record", accepted.record, _RECORD)
+        _check_accepted(system, f"accepts.{name}", accepted)
+    for name, compared in system.compares.items():
+        _check_compare(system, f"compares.{name}", compared)
+
+
+def _check_accepted(system: System, where: str, accepted: AcceptedDataset) -> None:
+    """Refuse a push without its records, and unknown words in it."""
+    known = _PUSH | _RECORD | {"record"} if accepted.batch == 1 else _PUSH
+    used = _check(system, f"{where}.call", _parts(accepted.call), known)
+    if not used & {"records", "record"}:
+        raise _invalid(system, f"{where}.call", "the call nowhere has {records}")
+    if accepted.delete is not None:
+        _check(system, f"{where}.delete", _parts(accepted.delete), known)
+    _check(system, f"{where}.record", accepted.record, _RECORD)
+
+
+def _check_compare(system: System, where: str, compared: Compare) -> None:
+    """Every field of a question is sent, and none of them in an address, which proxies log."""
+    call, asked = compared.call, set(compared.asks)
+    lone = QUESTION_NAMES | asked if compared.batch == 1 else frozenset()
+    used = _check(system, f"{where}.call", _parts(call), CALL_NAMES | lone)
+    written = _check(
+        system,
+        f"{where}.question",
+        compared.template,
+        {"number", "case_no", "now", "purpose", "purpose_label", "asker", "unit", *asked},
+    )
+    open_to_all = names_in([call.path, call.query, call.headers])
+    told = sorted(open_to_all & {"questions", "question", *asked})
+    if told:
+        text = f"{{{told[0]}}} is personal data and may only travel in `body` or `form`"
+        raise _invalid(system, f"{where}.call", text)
+    sent = (written if used & {"questions", "question"} else set()) | (used & asked)
+    if asked - sent:
+        text = f"the call nowhere has {{{min(asked - sent)}}}; questions stand for {{questions}}"
+        raise _invalid(system, f"{where}.call", text)
+    if compared.batch > 1 and "number" not in written:
+        raise _invalid(system, f"{where}.question", "answers are told apart by {number}; add it")
 
 
 def _needed(paging: Any) -> str | None:

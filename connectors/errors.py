@@ -106,10 +106,28 @@ class AnswerNotTable(AnswerUnreadable):
     code = "fatal.answer_not_table"
 
 
+class AnswerListMissing(AnswerUnreadable):
+    """The list of records is not where it was, and the answer does not look like "no rows"."""
+
+    code = "fatal.answer_list_missing"
+
+
 class AnswerCountInvalid(AnswerUnreadable):
     """A count in the answer is negative, or no whole number."""
 
     code = "fatal.answer_count_invalid"
+
+
+class AnswersMissing(AnswerUnreadable):
+    """Not every question of a compare has exactly one answer."""
+
+    code = "fatal.answers_missing"
+
+
+class AnswerCodeUnknown(AnswerUnreadable):
+    """The answer to a compare is a code that the system's YAML does not list."""
+
+    code = "fatal.answer_code_unknown"
 
 
 class PagingNeverStill(PagingBroken):

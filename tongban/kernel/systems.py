@@ -7,12 +7,14 @@ are never in these files: they come from the connection that `connection` names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from tongban.kernel.budgets import Budget, Strict, WindowRule
+from tongban.kernel.compares import Compare
 from tongban.kernel.interfaces import (
     Call,
     Interface,
@@ -194,6 +196,7 @@ class System(Strict):
         budget: What the system may be asked to bear.
         datasets: What we read.
         accepts: What we send.
+        compares: What we may ask without getting a record.
     """
 
     system: str
@@ -206,6 +209,7 @@ class System(Strict):
     budget: Budget = Budget()
     datasets: dict[str, PulledDataset] = Field(default_factory=dict)
     accepts: dict[str, AcceptedDataset] = Field(default_factory=dict)
+    compares: dict[str, Compare] = Field(default_factory=dict)
 
     def interface_of(self, call: Call) -> Interface:
         """Give the interface that a call uses."""
@@ -252,13 +256,20 @@ def _check_references(file: YamlFile, system: System) -> None:
             file.fail(where, f'unknown dataset "{parent}"{suggestion(parent, others)}')
         if dataset.call is not None:
             _check_call(file, system, ("datasets", name, "call"), dataset.call)
+    for place, call in _other_calls(system):
+        _check_call(file, system, place, call)
+
+
+def _other_calls(system: System) -> Iterator[tuple[Where, Call]]:
+    """Every call that pulls nothing, with its place in the file."""
     for name, accepted in system.accepts.items():
-        _check_call(file, system, ("accepts", name, "call"), accepted.call)
+        yield ("accepts", name, "call"), accepted.call
         if accepted.delete is not None:
-            _check_call(file, system, ("accepts", name, "delete"), accepted.delete)
+            yield ("accepts", name, "delete"), accepted.delete
         if accepted.statement is not None:
-            path = ("accepts", name, "statement", "call")
-            _check_call(file, system, path, accepted.statement.call)
+            yield ("accepts", name, "statement", "call"), accepted.statement.call
+    for name, compared in system.compares.items():
+        yield ("compares", name, "call"), compared.call
 
 
 def _check_call(file: YamlFile, system: System, where: Where, call: Call) -> None:

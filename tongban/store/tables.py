@@ -26,7 +26,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 HUB = "hub"
 
@@ -287,6 +287,49 @@ approval = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("approval_subject", "kind", "subject", "asked_at"),
+)
+
+comparison = Table(
+    "comparison",
+    metadata,
+    Column(
+        "comparison_id",
+        Uuid,
+        primary_key=True,
+        comment="keyed digest of the request and the question",
+    ),
+    Column("request_id", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("asker", Text, nullable=False, comment="account or process that asks"),
+    Column("unit", Text, nullable=False, comment="unit for which it asks"),
+    Column("case_no", Text),
+    Column(
+        "subjects",
+        ARRAY(LargeBinary),
+        nullable=False,
+        comment="blind indexes of whom it is about, ordered",
+    ),
+    Column("state", Text, nullable=False, server_default=text("'asked'")),
+    Column("times_asked", Integer, nullable=False, server_default=text("1")),
+    Column("asked_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("answered_at", _moment()),
+    Column("receipt_no", Text),
+    Column(
+        "answer_digest",
+        LargeBinary,
+        comment="keyed digest of answer and proof; the proof is with the asker",
+    ),
+    Column("error_code", Text),
+    CheckConstraint("state IN ('asked', 'answered', 'failed')", name="state"),
+    CheckConstraint(
+        "(state = 'answered') = (answered_at IS NOT NULL)"
+        " AND (state = 'answered') = (answer_digest IS NOT NULL)",
+        name="answered",
+    ),
+    Index("comparison_case", "case_no", "system", "name"),
+    Index("comparison_asked", "asked_at"),
 )
 
 evidence_entry = Table(
