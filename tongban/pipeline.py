@@ -62,9 +62,16 @@ PARENT_PATIENCE_S = 20.0  # a case's acceptance row is on its way while its proc
 
 
 def pull(
-    hub: Hub, dataset: str, *, window: Window | None = None, run_id: str | None = None
+    hub: Hub,
+    dataset: str,
+    *,
+    system: str | None = None,
+    window: Window | None = None,
+    run_id: str | None = None,
 ) -> Landed:
     """Land every page of the next window (or of a given one) of a dataset.
+
+    `system` says from where, which is needed only where several systems provide the dataset.
 
     An interrupted pull of the same dataset is continued after its last landed page, unless another
     worker is at it; what both pull is stored once. Datasets that share the pages get a transfer of
@@ -74,7 +81,7 @@ def pull(
         RetryLater: The source paused, or is outside its budget; landed pages stay.
         Fatal: The source's answer cannot be used; landed pages stay for evidence.
     """
-    route = hub.catalog.pull_route(dataset)
+    route = hub.catalog.pull_route(dataset, system)
     connector = hub.connector(
         route.system, on_unreadable=lambda _, body: landing.keep_unreadable(body)
     )
@@ -128,7 +135,7 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
         BatchRefused: The contract's dirty limit is passed.
         LeaseHeld: Another landing of this dataset is being loaded right now.
     """
-    route = hub.catalog.pull_route(dataset)
+    route = _route_of(hub, landing_id, dataset)
     transfer_id = _transfer_id(UUID(landing_id), dataset, main=route.dataset)
     landing = hub.landing.landing(route.system, route.dataset, landing_id)
     plan = compile_dataset(hub.catalog, route.system, dataset)
@@ -194,9 +201,11 @@ def push(
     )
 
 
-def transfer(hub: Hub, dataset: str, *, window: Window | None = None) -> list[Loaded]:
+def transfer(
+    hub: Hub, dataset: str, *, system: str | None = None, window: Window | None = None
+) -> list[Loaded]:
     """Pull a window and load all datasets inside its pages, children first."""
-    landed = pull(hub, dataset, window=window)
+    landed = pull(hub, dataset, system=system, window=window)
     return [load(hub, landed.landing_id, name) for name in landed.datasets]
 
 
@@ -261,6 +270,14 @@ def _window_to_ask(hub: Hub, route: PullRoute, window: Window | None) -> Window:
         overlap=timedelta(seconds=rule.overlap_s),
         longest=None,  # the connector asks a long window in pieces
     )
+
+
+def _route_of(hub: Hub, landing_id: str, dataset: str) -> PullRoute:
+    """The route of a landing; which of several providers it is from, its transfer knows."""
+    if len(hub.catalog.providers(dataset)) < 2:  # noqa: PLR2004 - no choice
+        return hub.catalog.pull_route(dataset)
+    pulled = transfers.read_transfer(hub.engine, UUID(landing_id))
+    return hub.catalog.pull_route(dataset, str(pulled["system"]))
 
 
 def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:

@@ -30,7 +30,7 @@ def _overview(catalog: Catalog) -> str:
             (
                 f"[{name}](#{name})",
                 contract.label,
-                catalog.provider(name),
+                ", ".join(catalog.providers(name)) or HUB,
                 ", ".join(catalog.subscribers(name)),
                 len(contract.fields),
                 classified,
@@ -49,9 +49,9 @@ def _section(catalog: Catalog, contract: Contract) -> str:
         f"refused above {contract.dirty_share:.0%} bad rows (from {contract.dirty_rows} rows on)",
         f"rectification within {contract.rectification_days} working days",
     ]
-    provider = catalog.provider(contract.dataset)
-    if provider != HUB:
-        facts.insert(1, f"pulled by `pull_{catalog.pull_route(contract.dataset).dataset}`")
+    pulls = [code(r.dag_id) for r in catalog.pull_routes if contract.dataset in r.datasets]
+    if pulls:
+        facts.insert(1, f"pulled by {', '.join(pulls)}")
     head = ("field", "名称", "type", "required", "class", "index", "mask", "codes")
     parts = [
         f"## {contract.dataset}",

@@ -35,7 +35,7 @@ def pushes() -> dict[str, Any]:
 
 def test_every_route_has_its_dag(catalog: Catalog, pulls: dict[str, Any], pushes: dict[str, Any]):
     """Adding YAML is enough."""
-    assert {f"pull_{route.dataset}" for route in catalog.pull_routes} == set(pulls)
+    assert {route.dag_id for route in catalog.pull_routes} == set(pulls)
     assert {f"push_{route.name}" for route in catalog.push_routes} == set(pushes)
     assert len(pulls) >= 12
 
@@ -77,4 +77,4 @@ def test_every_dataset_of_a_route_has_its_own_load(catalog: Catalog, pulls: dict
     """Children that share pages are stored too."""
     for route in catalog.pull_routes:
         wanted = ["pull", *(f"load_{child}" for child in route.datasets[:-1]), "load"]
-        assert wanted == [t.task_id for t in pulls[f"pull_{route.dataset}"].topological_sort()]
+        assert wanted == [t.task_id for t in pulls[route.dag_id].topological_sort()]

@@ -151,11 +151,11 @@ def test_a_replay_finds_the_dataset_of_its_landing(hub: Any):
     """The id on the transfers page is enough."""
     land(hub, days_ago=1)
 
-    assert "taxpayer" == housekeeping.dataset_of(hub, str(LANDING))
+    assert ("tax", "taxpayer") == housekeeping.origin_of(hub, str(LANDING))
 
 
 def test_a_replay_of_an_unknown_landing_says_where_to_look(hub: Any):
     """Also when it is no id at all."""
     for unknown in (str(uuid.UUID(int=8)), "nonsense"):
         with pytest.raises(ConfigInvalid, match="transfers page"):
-            housekeeping.dataset_of(hub, unknown)
+            housekeeping.origin_of(hub, unknown)

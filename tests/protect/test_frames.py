@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 from polars.testing import assert_frame_equal
@@ -142,6 +143,19 @@ def test_rows_without_a_key_do_not_collide(keyring):
     frame = payments(2).with_columns(ticket_no=pl.lit(None, pl.String))
     given = pl.DataFrame({"a": ["1", "2"]})
     rows = protect_quarantine(frame, given, pl.Series(["[]", "[]"]), PAYMENT, keyring)
+
+    assert [False, False] == rows["has_key"].to_list()
+    assert 2 == rows["key_index"].n_unique()
+
+
+def test_equal_rows_without_a_whole_key_differ_by_the_part_that_is_there(keyring):
+    """Two systems provide the dataset and mark their keys with a constant each."""
+    contract = replace(PAYMENT, key=("contract_no", "ticket_no"))
+    frame = payments(2).with_columns(
+        ticket_no=pl.lit(None, pl.String), contract_no=pl.Series(["north", "south"])
+    )
+    given = pl.DataFrame({"a": ["1", "1"]})
+    rows = protect_quarantine(frame, given, pl.Series(["[]", "[]"]), contract, keyring)
 
     assert [False, False] == rows["has_key"].to_list()
     assert 2 == rows["key_index"].n_unique()

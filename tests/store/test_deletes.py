@@ -12,6 +12,7 @@ from tests.store.samples import PAYMENT, T0, payments
 from tongban.kernel.errors import BatchRefused
 from tongban.protect import protect_frame
 from tongban.store.deletes import Snapshot
+from tongban.store.leases import take_lease
 from tongban.store.load import CountsUnbalanced, write_chunk
 from tongban.store.summary import dataset_balances
 from tongban.store.transfers import begin_transfer
@@ -222,3 +223,31 @@ def test_an_empty_snapshot_of_a_small_table_deletes_at_most_the_allowed_rows(hub
     with pytest.raises(BatchRefused):
         snap(hub, payments(0))
     assert 21 == len(stored(hub))
+
+
+def test_a_snapshot_says_nothing_about_records_of_another_system(hub):
+    """Two systems provide the dataset; each has its own half of the table."""
+    hub.load(payments(30))
+    other = {
+        "transfer_id": begin_transfer(hub.engine, "fund", "payment"),
+        "lease": take_lease(hub.engine, "fund", "payment"),
+    }
+    hub.load(payments(100, start=500), **other)
+
+    done = snap(hub, payments(29))
+
+    assert 1 == done.deleted
+    assert 129 == len(stored(hub))
+
+
+def test_the_share_that_may_be_deleted_is_of_the_systems_own_records(hub):
+    """The other system's many records do not hide that this one lost most of its few."""
+    hub.load(payments(40))
+    other = {
+        "transfer_id": begin_transfer(hub.engine, "fund", "payment"),
+        "lease": take_lease(hub.engine, "fund", "payment"),
+    }
+    hub.load(payments(900, start=500), **other)
+
+    with pytest.raises(BatchRefused, match="tax/payment: 30 of 40 stored records"):
+        snap(hub, payments(10))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Provider = Annotated[
+    str | None, typer.Option("--system", help="From where, when several systems provide it.")
+]
 Moment = Annotated[str | None, typer.Option(help="ISO 8601; Beijing time when no zone is given.")]
 
 
@@ -49,13 +52,18 @@ def check(*, json_output: Json = False) -> None:
 
 @app.command()
 def pull(
-    dataset: str, *, since: Moment = None, until: Moment = None, json_output: Json = False
+    dataset: str,
+    *,
+    system: Provider = None,
+    since: Moment = None,
+    until: Moment = None,
+    json_output: Json = False,
 ) -> None:
     """Pull one dataset's next window (or a given one) and load it."""
     from tongban.pipeline import transfer
 
     with local_hub() as hub:
-        loaded = transfer(hub, dataset, window=_window(since, until))
+        loaded = transfer(hub, dataset, system=system, window=_window(since, until))
     if json_output:
         print_json([asdict(item) for item in loaded])
         return

@@ -74,7 +74,7 @@ def filter_of_dag(hub: HubView, dag_id: str) -> Filter:
     """The transfers of one DAG: of its route, or all when the DAG has no route."""
     catalog = hub.catalog
     for pull in catalog.pull_routes:
-        if dag_id == f"pull_{pull.dataset}":
+        if dag_id == pull.dag_id:
             return Filter(
                 system=pull.system, dataset=pull.dataset, direction="pull", is_history=True
             )

@@ -26,7 +26,7 @@ NOT_FOUND = 404
 def routes(catalog: Catalog) -> list[queries.Route]:
     """Every route of the catalog: children of shared pages and what the hub makes included."""
     pulls = [("pull", r.system, d) for r in catalog.pull_routes for d in r.datasets]
-    own = [("pull", HUB, d) for d in catalog.datasets if catalog.provider(d) == HUB]
+    own = [("pull", HUB, d) for d in catalog.datasets if not catalog.providers(d)]
     return pulls + own + [("push", r.target, r.dataset) for r in catalog.push_routes]
 
 

@@ -199,7 +199,7 @@ def stored_totals(connection: Connection) -> dict[str, Row]:
     """Records stored since ever and the end of the last good pull, by dataset."""
     statement = """
     SELECT t.dataset, sum(t.new_rows)::bigint AS stored, max(t.finished_at) AS last,
-           (SELECT max(c.until) FROM hub.cursor c WHERE c.dataset = t.dataset) AS until
+           (SELECT min(c.until) FROM hub.cursor c WHERE c.dataset = t.dataset) AS until
     FROM hub.transfer t WHERE t.direction = 'pull' AND t.state = 'finished' GROUP BY t.dataset"""
     return {r["dataset"]: r for r in _rows(connection, statement)}
 

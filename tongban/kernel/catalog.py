@@ -36,6 +36,7 @@ class PullRoute:
     Attributes:
         datasets: Children first, the main dataset last, so that a parent's Asset finds its
             children stored.
+        name: The dataset; `<system>_<dataset>` where several systems provide it.
     """
 
     system: str
@@ -43,6 +44,12 @@ class PullRoute:
     datasets: tuple[str, ...]
     protocol: str
     schedule: str | None
+    name: str
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG that pulls it."""
+        return f"pull_{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ class Catalog:
                     for other, item in sorted(system.datasets.items())
                     if item.shares_pages_of == dataset
                 )
+                is_sole = len(self.providers(dataset)) == 1
                 routes.append(
                     PullRoute(
                         system=name,
@@ -154,6 +162,7 @@ class Catalog:
                         datasets=(*children, dataset),
                         protocol=system.protocol,
                         schedule=declared.schedule,
+                        name=dataset if is_sole else f"{name}_{dataset}",
                     )
                 )
         return tuple(routes)
@@ -167,14 +176,35 @@ class Catalog:
             for dataset in sorted(system.accepts)
         )
 
-    def pull_route(self, dataset: str) -> PullRoute:
-        """The route that brings a dataset, itself or inside another's pages."""
+    def pull_route(self, dataset: str, system: str | None = None) -> PullRoute:
+        """The route that brings a dataset, itself or inside another's pages.
+
+        Args:
+            dataset: What is wanted.
+            system: From where; needed only where several systems provide it.
+
+        Raises:
+            ConfigInvalid: Nobody provides it, the named system does not, or several do and none
+                was named.
+        """
+        providers = self.providers(dataset)
+        if not providers:
+            known = [name for route in self.pull_routes for name in route.datasets]
+            raise ConfigInvalid(
+                f'no system provides the dataset "{dataset}"{suggestion(dataset, known)}'
+            )
+        if system is None and len(providers) > 1:
+            raise ConfigInvalid(
+                f'{len(providers)} systems provide the dataset "{dataset}": '
+                f"{', '.join(providers)}; name the one that is meant"
+            )
+        wanted = system or providers[0]
         for route in self.pull_routes:
-            if dataset in route.datasets:
+            if route.system == wanted and dataset in route.datasets:
                 return route
-        known = [name for route in self.pull_routes for name in route.datasets]
         raise ConfigInvalid(
-            f'no system provides the dataset "{dataset}"{suggestion(dataset, known)}'
+            f'{wanted} does not provide the dataset "{dataset}"; '
+            f"{', '.join(providers)} {'does' if len(providers) == 1 else 'do'}"
         )
 
     def push_route(self, target: str, dataset: str) -> PushRoute:
@@ -186,12 +216,11 @@ class Catalog:
         name = f"{target}_{dataset}"
         raise ConfigInvalid(f'{target} does not accept "{dataset}"{suggestion(name, known)}')
 
-    def provider(self, dataset: str) -> str:
-        """The system that a dataset comes from, or `hub` for those that the hub makes."""
-        for route in self.pull_routes:
-            if dataset in route.datasets:
-                return route.system
-        return HUB
+    def providers(self, dataset: str) -> tuple[str, ...]:
+        """The systems that a dataset comes from, ordered; none where the hub makes it itself."""
+        return tuple(
+            name for name, item in sorted(self.systems.items()) if dataset in item.datasets
+        )
 
     def subscribers(self, dataset: str) -> tuple[str, ...]:
         """Targets to which a dataset is pushed, ordered."""
@@ -217,6 +246,7 @@ class Catalog:
         for route in self.pull_routes:
             for dataset in route.datasets:
                 attempt(lambda s=route.system, d=dataset: self._check_in(s, d))  # type: ignore[misc]
+        attempt(self._check_names)
         for push in self.push_routes:
             attempt(lambda push=push: self._check_out(push))  # type: ignore[misc]
         return list(dict.fromkeys(problems))
@@ -230,6 +260,52 @@ class Catalog:
     def _check_in(self, system: str, dataset: str) -> None:
         """A pulled dataset has a mapping that fits its contract."""
         check_mapping(self.mapping(system, dataset), self.contract(dataset), root=self.root)
+        self._check_mark(system, dataset)
+
+    def _check_mark(self, system: str, dataset: str) -> None:
+        """Records of several providers can never be taken for each other.
+
+        Fields of the key are constants in each mapping, and no two providers have the same ones.
+        """
+        providers = self.providers(dataset)
+        if len(providers) < 2:  # noqa: PLR2004 - nobody to be mistaken for
+            return
+        mapping, key = self.mapping(system, dataset), self.contract(dataset).key
+        mark = self._constants(mapping, key)
+        twin = next(
+            (
+                other
+                for other in providers
+                if other != system and self._constants(self.mapping(other, dataset), key) == mark
+            ),
+            None,
+        )
+        if not mark or twin:
+            raise ConfigInvalid(
+                f"{mapping.path.relative_to(self.root)}:1: {len(providers)} systems provide "
+                f"{dataset}, so one field of its key must be a constant of this system; found "
+                + (f"the same as {twin}'s" if mark else "none")
+            )
+
+    def _check_names(self) -> None:
+        """No two pulls have one name, and so one DAG."""
+        names = [route.name for route in self.pull_routes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigInvalid(
+                f"two pulls are named {', '.join(twice)}; rename a system or a dataset"
+            )
+
+    @staticmethod
+    def _constants(mapping: Mapping, key: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """Fields of the key that a mapping fills with a constant, and with which."""
+        return tuple(
+            (name, str(op.args["value"] if isinstance(op.args, dict) else op.args))
+            for name in key
+            if name in mapping.fields and not mapping.fields[name].sources
+            for op in mapping.fields[name].ops
+            if op.name == "constant"
+        )
 
     def _check_out(self, route: PushRoute) -> None:
         """A pushed dataset has an outgoing mapping that fits its contracts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tongban.kernel.catalog import HUB, Catalog, PushRoute
+from tongban.kernel.catalog import Catalog, PushRoute
 from tongban.kernel.errors import ConfigInvalid
 from tongban.protect import mask
 from tongban.push.payload import compile_push
@@ -32,7 +32,7 @@ def _actions(catalog: Catalog) -> Iterator[Callable[[], object]]:
         for dataset in route.datasets:
             yield lambda s=route.system, d=dataset: compile_dataset(catalog, s, d)  # type: ignore[misc]
     for dataset in catalog.datasets:
-        if catalog.provider(dataset) == HUB:
+        if not catalog.providers(dataset):
             yield lambda d=dataset: compile_contract(catalog.contract(d), catalog.codes)  # type: ignore[misc]
     for push in catalog.push_routes:
         yield lambda p=push: _compile_out(catalog, p)  # type: ignore[misc]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
-from tongban.kernel.catalog import HUB, Catalog
+from tongban.kernel.catalog import Catalog
 from tongban.kernel.contracts import CLASSIFICATIONS, Field, Rule
 from tongban.kernel.errors import ConfigInvalid
 from tongban.onboarding.vocabulary import WORDS
@@ -89,10 +89,8 @@ def _strictness(item: Field) -> int:
 
 def _learn_sources(catalog: Catalog, found: dict[str, Concept]) -> None:
     """What departments call the fields, from every mapping of the way in."""
-    for dataset in catalog.datasets:
-        provider = catalog.provider(dataset)
-        if provider == HUB:
-            continue
+    every = [(name, dataset) for dataset in catalog.datasets for name in catalog.providers(dataset)]
+    for provider, dataset in every:
         try:
             mapping = catalog.mapping(provider, dataset)
         except ConfigInvalid:

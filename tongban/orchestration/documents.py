@@ -81,8 +81,8 @@ duplicate.
 
 补数：手工运行并填写 `since`、`until`。 Backfill: run by hand with `since` and `until`.
 
-[传输记录 / transfers](/tongban/transfers?dataset={dataset}) ·
-[隔离 / quarantine](/tongban/quarantine?dataset={dataset})
+[传输记录 / transfers](/tongban/transfers?system={system.system}&dataset={dataset}) ·
+[隔离 / quarantine](/tongban/quarantine?system={system.system}&dataset={dataset})
 """
 PUSH_PAGE = """### {label} → {system.title.zh} · {dataset}
 数据集更新后，把待发队列送往**{system.title.zh}**，逐条记录回执；同一条记录重发不会重复生效。

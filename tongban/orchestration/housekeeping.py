@@ -26,8 +26,8 @@ HAVING bool_and(state = 'finished')
    AND max(finished_at) < now() - make_interval(days => %(days)s)
 """
 _FORGET = "UPDATE hub.transfer SET landing = NULL WHERE landing = ANY(%(landings)s)"
-_DATASET = """
-SELECT dataset FROM hub.transfer
+_ORIGIN = """
+SELECT system, dataset FROM hub.transfer
 WHERE transfer_id::text = %(landing)s AND direction = 'pull' AND landing IS NOT NULL
 """
 
@@ -70,16 +70,16 @@ def remove_landings(hub: Hub, days: int) -> int:
     return len(old)
 
 
-def dataset_of(hub: Hub, landing_id: str) -> str:
-    """The dataset whose pages a landing holds.
+def origin_of(hub: Hub, landing_id: str) -> tuple[str, str]:
+    """The system and the dataset whose pages a landing holds.
 
     Raises:
         ConfigInvalid: No transfer knows that landing, or retention has removed it.
     """
     with hub.engine.connect() as connection:
-        found = connection.exec_driver_sql(_DATASET, {"landing": landing_id}).first()
+        found = connection.exec_driver_sql(_ORIGIN, {"landing": landing_id}).first()
     if found is None:
         raise ConfigInvalid(
             f"landing {landing_id} is unknown or was removed; look for its id on the transfers page"
         )
-    return str(found[0])
+    return str(found[0]), str(found[1])

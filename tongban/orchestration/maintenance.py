@@ -117,10 +117,10 @@ def _replay_task(root: Path) -> Any:
         if not landing_id:
             raise AirflowSkipException("no replay_landing was given")
         with hub_of(root) as hub:
-            datasets = load_catalog(root).pull_route(housekeeping.dataset_of(hub, landing_id))
+            system, main = housekeeping.origin_of(hub, landing_id)
             return {
                 dataset: loaded_counts(dataset, pipeline.load(hub, landing_id, dataset))
-                for dataset in datasets.datasets
+                for dataset in load_catalog(root).pull_route(main, system).datasets
             }
 
     return replay

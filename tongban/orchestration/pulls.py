@@ -1,4 +1,6 @@
-"""Pull DAGs: one per dataset that is fetched by itself; network first, then one load per dataset.
+"""Pull DAGs: one per system and dataset that is fetched by itself.
+
+Network first, then one load per dataset.
 
 `pull` lands pages and may wait for a slow department; each `load` is processor time and one
 transaction, and can run again from the landing. Children are loaded before their parent, so that
@@ -34,19 +36,17 @@ def build_pull_dags(root: Path) -> list[DAG]:
     """One DAG per pull route of the catalog below `root`."""
     catalog = load_catalog(root)
     return [
-        built_or_broken(
-            f"pull_{route.dataset}", route.system, partial(build_pull_dag, catalog, route)
-        )
+        built_or_broken(route.dag_id, route.system, partial(build_pull_dag, catalog, route))
         for route in catalog.pull_routes
-        if schedules.is_wanted(f"pull_{route.dataset}")
+        if schedules.is_wanted(route.dag_id)
     ]
 
 
 def build_pull_dag(catalog: Catalog, route: PullRoute) -> DAG:
-    """`pull_<dataset>`: pull → load_<child> … → load."""
+    """`pull_<dataset>`, or `pull_<system>_<dataset>` where several systems provide it."""
     definition = documents.pull_definition(catalog, route)
     with DAG(
-        dag_id=f"pull_{route.dataset}",
+        dag_id=route.dag_id,
         description=f"{catalog.contract(route.dataset).label} ← {route.system}",
         schedule=schedules.every(route.schedule) if route.schedule else None,
         doc_md=documents.pull_page(catalog, route),
@@ -86,8 +86,11 @@ def _pull_task(root: Path, route: PullRoute) -> Any:
         from tongban import pipeline
 
         with hub_of(root) as hub:
-            window = window_of(params)
-            return landed_reference(pipeline.pull(hub, dataset, window=window, run_id=run_id))
+            return landed_reference(
+                pipeline.pull(
+                    hub, dataset, system=route.system, window=window_of(params), run_id=run_id
+                )
+            )
 
     return pull
 

@@ -52,10 +52,24 @@ def protect_quarantine(
     has_key = record.select(
         pl.all_horizontal(pl.col(name).is_not_null() for name in contract.key)
     ).to_series()
+    # Equal rows without a whole key are one row, unless the part that is there tells them apart:
+    # two systems that provide one dataset differ in it.
+    parts = record.select(
+        pl.concat_str(
+            [pl.col(name).cast(pl.String) for name in contract.key],
+            ignore_nulls=True,
+            separator="|",
+        )
+    ).to_series()
     keys = [
-        key if complete else alone
-        for key, complete, alone in zip(
-            record_ids(keyring, contract, record), has_key.to_list(), digests, strict=True
+        key if complete else (digest(f"{part}|{row}".encode()) if part else alone)
+        for key, complete, alone, part, row in zip(
+            record_ids(keyring, contract, record),
+            has_key.to_list(),
+            digests,
+            parts.to_list(),
+            sent.to_list(),
+            strict=True,
         )
     ]
     sealed = seal_column(keyring, rows, contract.dataset, ROW_FIELD, keys)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from tongban.kernel.catalog import HUB, Catalog
 from tongban.kernel.contracts import CLASSIFICATIONS, Contract, Field
@@ -88,9 +88,12 @@ class DatasetDetail(DatasetCard):
 
 
 def freshness(engine: Engine) -> dict[str, datetime]:
-    """Dataset → until when it is stored."""
+    """Dataset → until when it is stored; of several providers the one that is furthest behind."""
+    cursor = tables.cursor.c
     with transaction(engine) as conn:
-        rows = conn.execute(select(tables.cursor.c.dataset, tables.cursor.c.until)).all()
+        rows = conn.execute(
+            select(cursor.dataset, func.min(cursor.until).label("until")).group_by(cursor.dataset)
+        ).all()
     return {row.dataset: row.until.astimezone(BEIJING) for row in rows}
 
 

@@ -6,8 +6,8 @@ that is not newer than the deletion never brings the record back; a newer one do
 counting its versions.
 
 A source tells deletions by marked rows, or by leaving rows out of a complete snapshot. The second
-may be a mistake of the source's, so a share of the table at which it is refused stands in the
-contract.
+may be a mistake of the source's, so a share of its records at which it is refused stands in the
+contract. A snapshot says nothing about records that another system provided.
 """
 
 from __future__ import annotations
@@ -43,8 +43,13 @@ _ABSENT = """
       FROM {table} t
      WHERE NOT EXISTS (SELECT FROM snapshot_seen s WHERE s.record_id = t.record_id)
        AND coalesce(greatest(t.changed_at, t.confirmed_at) < :at, true)
+       AND t.transfer_id IN (SELECT transfer_id FROM hub.transfer WHERE system = :system)
 """
-_COUNTS = "SELECT (SELECT count(*) FROM chunk_gone), (SELECT count(*) FROM {table})"
+_COUNTS = """
+    SELECT (SELECT count(*) FROM chunk_gone),
+           (SELECT count(*) FROM {table} t
+             WHERE t.transfer_id IN (SELECT transfer_id FROM hub.transfer WHERE system = :system))
+"""
 _LOCK = """
     SELECT count(*) FROM (SELECT FROM {table} t JOIN chunk_gone g ON g.record_id = t.record_id
                            ORDER BY t.record_id FOR UPDATE OF t) locked
@@ -152,24 +157,28 @@ def delete_absent(
     snapshot: Snapshot,
     transfer_id: UUID,
     subscribers: Sequence[str],
+    *,
+    system: str,
 ) -> Deleted:
-    """Delete records that are stored but not in a complete snapshot.
+    """Delete records that `system` provided and that its complete snapshot has no longer.
 
     Raises:
-        BatchRefused: More than the contract's share of the table would be deleted; nothing of the
-            chunk is written.
+        BatchRefused: More than the contract's share of its records would be deleted; nothing of
+            the chunk is written.
     """
     names = _names(contract)
     conn.execute(_TEMPORARY)
     conn.execute(_CLEAR)
     copy_frame(conn, "snapshot_seen", snapshot.seen.alias("record_id").to_frame())
-    conn.execute(text(_ABSENT.format(**names)), {"at": snapshot.at})
-    gone, stored = conn.execute(text(_COUNTS.format(**names))).one()
+    conn.execute(text(_ABSENT.format(**names)), {"at": snapshot.at, "system": system})
+    gone, stored = conn.execute(text(_COUNTS.format(**names)), {"system": system}).one()
     if gone > max(contract.delete_rows, contract.delete_share * stored):
         raise BatchRefused(
-            f"{contract.dataset}: {gone} of {stored} stored records are not in the snapshot, the "
+            f"{system}/{contract.dataset}: {gone} of {stored} stored records are not in the "
+            "snapshot, the "
             f"contract allows {contract.delete_share:.0%} (from {contract.delete_rows} on); "
             "nothing is deleted, ask the department or raise deleteLimit",
+            system=system,
             dataset=contract.dataset,
             absent=gone,
             stored=stored,

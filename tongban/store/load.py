@@ -205,7 +205,9 @@ def _deleted(conn: Connection, chunk: LoadChunk) -> Deleted:
     if chunk.gone is not None and not chunk.gone.is_empty():
         marked = delete_marked(conn, chunk.contract, chunk.gone, *facts)
     if chunk.snapshot is not None:
-        absent = delete_absent(conn, chunk.contract, chunk.snapshot, *facts)
+        absent = delete_absent(
+            conn, chunk.contract, chunk.snapshot, *facts, system=chunk.lease.system
+        )
     return Deleted(
         records=marked.records + absent.records,
         queued=marked.queued + absent.queued,

@@ -21,9 +21,10 @@ from sqlalchemy import Connection, text
 from tongban.evidence.log import append
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.identifiers import holds_resident_id
 from tongban.protect import blind_index_of, mask, open_column
 from tongban.store.engine import transaction
-from tongban.subjects.numbers import SubjectNumber, holds_resident_id, read_number
+from tongban.subjects.numbers import SubjectNumber, read_number
 
 if TYPE_CHECKING:
     from tongban.pipeline import Hub
@@ -32,6 +33,7 @@ SUBJECT_INDEX = "subject"
 UNIT_FIELD = "unit_no"
 SHORTEST_PURPOSE = 4
 MOST_ROWS = 50
+SYSTEM = "$system"  # no field of a contract is called that
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ def _rows(
     value: Any = index if item.is_classified else wanted.value
     order = contract.changed_at or "stored_at"
     sql = f"""
-        SELECT * FROM data."{contract.table}" WHERE "{column}" = :value
+        SELECT t.*, (SELECT x.system FROM hub.transfer x
+                      WHERE x.transfer_id = t.transfer_id) AS "{SYSTEM}"
+          FROM data."{contract.table}" t WHERE "{column}" = :value
          ORDER BY "{order}" DESC NULLS LAST LIMIT {MOST_ROWS + 1}
     """  # noqa: S608 - names come from checked contracts
     return [dict(row) for row in conn.execute(text(sql), {"value": value}).mappings()]
@@ -167,7 +171,7 @@ def _known_as(hub: Hub, contract: Contract, item: Field, row: dict[str, Any]) ->
     return KnownAs(
         dataset=contract.dataset,
         label=contract.label,
-        system=contract.owner,
+        system=row[SYSTEM] or contract.owner,
         held_in=item.name,
         held_in_label=item.label,
         local_key=" | ".join(keys),
