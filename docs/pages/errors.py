@@ -32,7 +32,10 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "AnswerCodeUnknown": "Ask the department what its new code means and add it to `codes` of the compare; no answer was stored.",
+    "AnswersMissing": "Show the department its call's receipt number: not every question has exactly one answer; declare `missing` where it leaves out what it has no record of.",
     "AnswerCountInvalid": "Show the kept page to the department: a total below zero or not whole cannot be right.",
+    "AnswerListMissing": "Look at the kept page: an error that no layer of `success` reads, or another name of the list.",
     "AnswerNamesRepeated": "Show the kept page to the department: which of the two fields counts is not ours to guess.",
     "AnswerNotJson": "Look at the kept page: cut on its way, or another format than `answers` says.",
     "AnswerNotTable": "Look at the kept page; compare `csv` of the interface with the delimiter and header that come.",
@@ -41,6 +44,8 @@ ADVICE = {
     "CertificateUntrusted": "Give the issuer's certificate as `ca_file` in the connection, after checking it by telephone.",
     "LinkLeavesHost": "Tell the department; behind a gateway it must write the gateway's address, or relative links.",
     "OurCertificateRefused": "Give `client_cert_file` and `client_key_file` in the connection, or renew them with the department.",
+    "PurposeRefused": "Use one of the named purposes; another one needs the department's consent and a line in the system's YAML.",
+    "QuestionsInvalid": "Correct the named rows of the file; nothing was asked.",
     "PageShort": "Tell the department: a page says another number of rows than it has.",
     "PagingNeverStill": "Read in quieter hours or in smaller windows (`max_days`).",
     "PagingRepeats": "Check the placeholder in the call; if it is right, tell the department that its paging stands still.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tongban.kernel.identifiers import holds_resident_id
 from tongban.subjects import NumberUnusable, read_number
-from tongban.subjects.numbers import holds_resident_id
 
 
 @pytest.mark.parametrize(

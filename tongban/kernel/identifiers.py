@@ -12,6 +12,7 @@ concludes a residence from a resident ID's area code: cards keep the code of the
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -36,6 +37,7 @@ MOD_37_36_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # ISO 7064
 LICENCE_ROOT = "1.2.156.3005.2"  # GB/T 36904-2018
 
 _RESIDENT_ID = re.compile(r"[0-9]{17}[0-9X]")
+_MAY_BE_A_PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9X]")
 _LEGACY_RESIDENT_ID = re.compile(r"[0-9]{15}")
 _CREDIT_CODE = re.compile(rf"[{CREDIT_CODE_ALPHABET}]{{2}}[0-9]{{6}}[{CREDIT_CODE_ALPHABET}]{{10}}")
 _ORGANISATION_CODE = re.compile(r"([0-9A-Z]{8})-?([0-9X])")
@@ -89,6 +91,12 @@ def resident_id_is_valid(text: str, *, today: date | None = None) -> bool:
     if born is None or born.year < EARLIEST_BIRTH_YEAR or born > (today or today_in_beijing()):
         return False
     return resident_id_check_character(text[:17]) == text[17]
+
+
+def holds_resident_id(text: str) -> bool:
+    """Whether a resident ID of 18 stands in a text, full-width or with blanks inside too."""
+    value = "".join(unicodedata.normalize("NFKC", text).split()).upper()
+    return any(map(resident_id_is_valid, _MAY_BE_A_PERSON.findall(value)))
 
 
 def resident_id_birth_date(text: str) -> date | None:

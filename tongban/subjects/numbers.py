@@ -5,7 +5,6 @@ Only the form is judged; whether the number exists is what the lookup answers.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +19,6 @@ from tongban.kernel.identifiers import (
 
 NumberKind = Literal["resident_id", "credit_code", "unit_no"]
 _LEGACY_LENGTH = 15
-_MAY_BE_A_PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9X]")
 
 
 class NumberUnusable(Fatal):
@@ -64,9 +62,3 @@ def read_number(text: str) -> SubjectNumber:
         f"the number of {len(value)} characters is no resident ID (18 or 15), no credit code (18) "
         "and no real-estate unit number (28) with right check digits; look at it again"
     )
-
-
-def holds_resident_id(text: str) -> bool:
-    """Whether a resident ID of 18 stands in a text, full-width or with blanks inside too."""
-    value = "".join(unicodedata.normalize("NFKC", text).split()).upper()
-    return any(map(resident_id_is_valid, _MAY_BE_A_PERSON.findall(value)))
