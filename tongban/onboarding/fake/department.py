@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from connectors.templates import format_moment
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.errors import TongbanError
 from tongban.kernel.interfaces import Interface, OAuth2ClientCredentials
+from tongban.kernel.records import BEIJING
 from tongban.kernel.systems import System
 from tongban.onboarding.described import Description, Node
 from tongban.onboarding.fake import answers
+from tongban.onboarding.fake.days import Days
 from tongban.onboarding.fake.identity import account_for, is_identified, seal
 from tongban.onboarding.fake.paging import AT, Cut, cut
 from tongban.onboarding.fake.pushes import Inbox
@@ -44,19 +46,53 @@ class Department:
     """A declared system that answers from its own description."""
 
     def __init__(
-        self, catalog: Catalog, name: str, *, rows: int, now: datetime | None = None
+        self,
+        catalog: Catalog,
+        name: str,
+        *,
+        rows: int,
+        now: datetime | None = None,
+        days: Days | None = None,
     ) -> None:
+        """Make its records.
+
+        Args:
+            catalog: Where it is declared.
+            name: Its name.
+            rows: Records of each dataset, at the beginning.
+            now: When it begins; the present when not given.
+            days: A life to go on with, instead of a beginning.
+
+        Raises:
+            ConfigInvalid: A mapping or contract of it cannot be compiled.
+        """
+        self._catalog, self._rows = catalog, rows
+        self.days = days or Days(now or datetime.now(BEIJING))
         self.system: System = catalog.system(name)
         self._folder = catalog.root / "connectors" / "wsdl"
         self._routes = routes_of(self.system)
         self._descriptions = self._described()
-        self.holdings: dict[str, Holding] = {
-            dataset: make_holding(catalog, self.system, dataset, rows=rows, now=now)
+        self.holdings: dict[str, Holding] = self._held()
+        self.inboxes = {n: Inbox(accepted) for n, accepted in self.system.accepts.items()}
+        self.account: dict[str, Any] = {}
+
+    def _held(self) -> dict[str, Holding]:
+        """The records of every dataset that is asked for by itself."""
+        return {
+            dataset: make_holding(
+                self._catalog, self.system, dataset, rows=self._rows, days=self.days
+            )
             for dataset, item in self.system.datasets.items()
             if item.shares_pages_of is None
         }
-        self.inboxes = {n: Inbox(accepted) for n, accepted in self.system.accepts.items()}
-        self.account: dict[str, Any] = {}
+
+    def advance(self, at: datetime) -> int:
+        """Let a day pass: some records change, some are added; gives how many."""
+        self.days = replace(self.days, turns=(*self.days.turns, at))
+        self.holdings = self._held()
+        return sum(
+            record.changed == at for holding in self.holdings.values() for record in holding.records
+        )
 
     def open_account(self, base_url: str, folder: Path) -> dict[str, Any]:
         """Make the account with which the hub can connect; gives the connection document."""
