@@ -6,17 +6,20 @@ department therefore sees one small request per dataset, and nothing is stored.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from connectors import Connector, open_connector
 from connectors.drafts import Answer, Draft
+from tongban.kernel.compares import Compare
 from tongban.kernel.connections import Connection
 from tongban.kernel.records import BEIJING, Page, Window
 from tongban.kernel.systems import PulledDataset, System
+from tongban.onboarding.fake import people
 
 
 @dataclass(slots=True)
@@ -73,3 +76,28 @@ def first_page(connector: Connector, dataset: str, asked: Window) -> Page | None
         close = getattr(pages, "close", None)
         if close is not None:
             close()
+
+
+def ask_about_nobody(connector: Connector, spec: Compare, name: str) -> None:
+    """Ask one well-formed question about people who do not exist; the answer is thrown away.
+
+    Raises:
+        TongbanError: Whatever the call ended with.
+    """
+    made: dict[str, Callable[[int], str]] = {
+        "resident_id": people.resident_id_of,
+        "credit_code": people.credit_code_of,
+        "unit_no": people.unit_no_of,
+        "person_name": people.name_of,
+        "text": str,
+    }
+    question = {n: made[item.type](at) for at, (n, item) in enumerate(spec.asks.items(), 1)}
+    code, words = next(iter(spec.purposes.items()))
+    about = {
+        "purpose": code,
+        "purpose_label": words,
+        "asker": "tongban-check",
+        "unit": "hub",
+        "batch_id": uuid4().hex,
+    }
+    connector.compare(name, [{**question, "case_no": None}], about)

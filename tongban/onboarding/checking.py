@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from connectors import check_declared, check_wsdl
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.connections import Connection, Connections
-from tongban.kernel.errors import AuthenticationRefused, RetryLater, TongbanError
+from tongban.kernel.errors import AuthenticationRefused, RetryLater, SystemRefused, TongbanError
 from tongban.kernel.records import Window
 from tongban.kernel.systems import System
 from tongban.onboarding.answers_seen import charset_step, clock_step
-from tongban.onboarding.asking import Asked, asking, first_page
+from tongban.onboarding.asking import Asked, ask_about_nobody, asking, first_page
 from tongban.onboarding.network import handshake, reach
 from tongban.onboarding.served_wsdl import compare_served
 from tongban.onboarding.steps import FAILED, OK, SKIPPED, WARNED, Step
@@ -67,7 +68,7 @@ def check_system(
         yield Step("authenticate", SKIPPED, "correct the files first; nothing was asked")
         return
     yield from compare_served(system, connection, catalog.root)
-    yield from _datasets(catalog, system, connection, window)
+    yield from _asked(catalog, system, connection, window)
 
 
 def _files(catalog: Catalog, system: System) -> Iterator[Step]:
@@ -112,26 +113,53 @@ def _tls(system: System, connection: Connection) -> Step:
     return Step("tls", OK, f"{seen.version}{left}")
 
 
-def _datasets(
+def _asked(
     catalog: Catalog, system: System, connection: Connection, window: Window
 ) -> Iterator[Step]:
-    """Ask one short page per dataset, then judge identity, clock and charset by the answers."""
+    """Ask one short page per dataset and one question per compare, then judge by the answers."""
     main = [name for name, item in system.datasets.items() if item.shares_pages_of is None]
-    if not main:
+    if not main and not system.compares:
         yield Step("authenticate", SKIPPED, "nothing is pulled from it, so nothing can be asked")
         return
     found: list[Step] = []
     with asking(system, connection, catalog.root, rows=SAMPLE_ROWS) as asked:
         for dataset in main:
-            if any(step.code == AuthenticationRefused.code for step in found):
-                text = "not asked: a refused identity is not tried again, it may get locked"
-                found.append(Step("rows", SKIPPED, text, dataset))
-            else:
-                found += _one(catalog, system, asked, dataset, window)
+            one = partial(_one, catalog, system, asked, dataset, window)
+            found += _unless_refused("rows", dataset, found, one)
+        for name in system.compares:
+            found += _unless_refused(
+                "compare", name, found, partial(_compared, system, asked, name)
+            )
         yield _authenticated(system, asked, found)
         yield from found
         yield clock_step(asked.answers)
         yield charset_step(system, asked.answers)
+
+
+def _unless_refused(
+    point: str, name: str, found: list[Step], ask: Callable[[], list[Step]]
+) -> list[Step]:
+    """Ask, but never again after our identity was refused."""
+    if any(step.code == AuthenticationRefused.code for step in found):
+        text = "not asked: a refused identity is not tried again, it may get locked"
+        return [Step(point, SKIPPED, text, name)]
+    return ask()
+
+
+def _compared(system: System, asked: Asked, name: str) -> list[Step]:
+    """Ask about people who do not exist; what is answered is not shown."""
+    try:
+        ask_about_nobody(asked.connector, system.compares[name], name)
+    except SystemRefused as exc:
+        text = f"{exc}; it understood us, and may refuse people who do not exist"
+        return [Step("compare", WARNED, text, name, exc.code)]
+    except TongbanError as exc:
+        return [Step("compare", FAILED, f"{exc}{_hint(exc)}", name, exc.code)]
+    return [Step("compare", OK, "a question about people who do not exist is answered", name)]
+
+
+def _hint(exc: TongbanError) -> str:
+    return "; it may pass, try again" if isinstance(exc, RetryLater) else ""
 
 
 def _one(
@@ -148,8 +176,7 @@ def _one(
         ]
         return [_decoded(catalog, system, asked, name, page.body) for name in names]
     except TongbanError as exc:
-        hint = "; it may pass, try again" if isinstance(exc, RetryLater) else ""
-        return [Step("rows", FAILED, f"{exc}{hint}", dataset, exc.code)]
+        return [Step("rows", FAILED, f"{exc}{_hint(exc)}", dataset, exc.code)]
 
 
 def _decoded(catalog: Catalog, system: System, asked: Asked, dataset: str, body: bytes) -> Step:

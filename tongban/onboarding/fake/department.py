@@ -17,6 +17,7 @@ from tongban.kernel.records import BEIJING
 from tongban.kernel.systems import System
 from tongban.onboarding.described import Description, Node
 from tongban.onboarding.fake import answers
+from tongban.onboarding.fake.compares import answer_to
 from tongban.onboarding.fake.days import Days
 from tongban.onboarding.fake.identity import account_for, is_identified, seal
 from tongban.onboarding.fake.paging import AT, Cut, cut
@@ -28,6 +29,7 @@ from tongban.onboarding.wsdl import read_wsdl
 
 TOKEN = b'{"access_token": "fake", "expires_in": 3600, "token_type": "Bearer"}'
 HEADER = "header:"
+NOT_WELL_FORMED = "Client.FAKE_NOT_WELL_FORMED"
 JSON = "application/json; charset=utf-8"
 FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv", "xml": "application/xml"}
 
@@ -125,9 +127,8 @@ class Department:
             return self._anonymous(route.interface, route.dataset)
         if route.kind == "pull":
             return self._page(matched, request)
-        if route.kind == "statement":
-            return self._statement(matched)
-        return self._batch(matched)
+        others = {"statement": self._statement, "compare": self._compared}
+        return others.get(route.kind, self._batch)(matched)
 
     def _token(self, request: Request) -> Answer | None:
         """The OAuth2 token of whoever asks."""
@@ -245,6 +246,28 @@ class Department:
         rows = [record.document for record in page.records]
         what = f"{matched.route.dataset}: statement of {len(rows)} lines"
         return self._answer(matched, page.words, spec.records, rows, what)
+
+    def _compared(self, matched: Matched) -> Answer:
+        """Answer questions, or refuse the call whole."""
+        route = matched.route
+        spec = self.system.compares[route.dataset]
+        said = answer_to(spec, matched.values)
+        if said is None:
+            return self._refused(route.interface, f"{route.dataset}: refused, not well-formed")
+        what = f"{route.dataset}: {len(said.rows)} compared"
+        if spec.answers.records:
+            return self._answer(matched, said.content, spec.answers.records, said.rows, what)
+        return self._answer(matched, {**said.content, **said.rows[0]}, "", [], what)
+
+    def _refused(self, interface: Interface, what: str) -> Answer:
+        """Refuse a call that it understood, in the declared words where there are some."""
+        if interface.soap is not None:
+            fault = answers.fault(interface.soap.version, NOT_WELL_FORMED, "not well-formed")
+            return self._soap(interface, fault, what, 500)
+        document = answers.refused(interface, "refused")
+        if document is None:
+            return Answer(400, {"Content-Type": "text/plain"}, b"", what)
+        return Answer(200, {"Content-Type": JSON}, answers.body_of(interface, document, []), what)
 
     def _answer(
         self,

@@ -21,7 +21,7 @@ from tongban.onboarding.described import Description
 from tongban.onboarding.fake.identity import Shown
 from tongban.onboarding.fake.reading import as_document, local, parse, read
 
-Kind = Literal["pull", "push", "delete", "statement"]
+Kind = Literal["pull", "push", "delete", "statement", "compare"]
 NAME_OF_ENCODING = re.compile(rb"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 
 
@@ -68,6 +68,8 @@ def routes_of(system: System) -> list[Route]:
         if accepted.statement is not None:
             calls.append(("statement", accepted.statement.call))
         found += [Route(kind, name, call, system.interface_of(call)) for kind, call in calls]
+    for name, compared in system.compares.items():
+        found.append(Route("compare", name, compared.call, system.interface_of(compared.call)))
     return sorted(found, key=lambda route: -len(route.interface.path + route.call.path))
 
 
