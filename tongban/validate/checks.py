@@ -31,10 +31,10 @@ _CERTIFICATES = f"^{CANONICAL_PATTERN}(?:、{CANONICAL_PATTERN})*$"
 _MAYBE_LEGACY = (
     f"^(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN})(?:、(?:{CANONICAL_PATTERN}|{LEGACY_PATTERN}))*$"
 )
-_MOBILE_OR_LANDLINE = (
+MOBILE_OR_LANDLINE = (
     r"^(?:(?:\+?86-?)?1[3-9][0-9]{9}|0[0-9]{2,3}-?[1-9][0-9]{6,7}(?:-[0-9]{1,6})?|[1-9][0-9]{6,7})$"
 )
-_MONTH = r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])$"
+MONTH = r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])$"
 
 
 def _values(alphabet: str) -> Bytes:
@@ -204,13 +204,13 @@ def certificate_no(texts: pl.Series) -> Flags:
 
 def phone(texts: pl.Series) -> Flags:
     """A mainland mobile number or a landline with or without area code."""
-    return _matches(texts, _MOBILE_OR_LANDLINE)
+    return _matches(texts, MOBILE_OR_LANDLINE)
 
 
 def month(texts: pl.Series, *, today: date) -> Flags:
     """A real month as yyyy-MM, 1900 to the current one."""
     flags: Flags = (texts <= today.strftime("%Y-%m")).fill_null(value=False).to_numpy()
-    return flags & _matches(texts, _MONTH)
+    return flags & _matches(texts, MONTH)
 
 
 def _matches(texts: pl.Series, pattern: str) -> Flags:

@@ -1,0 +1,95 @@
+"""Facets: what XML Schema 1.0 itself can say about one field's value.
+
+Patterns of one restriction step are alternatives in XML Schema, so every rule gets a step of its
+own. The patterns of a contract's dialect are anchored; XML Schema's always are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lxml import etree
+
+from tongban.kernel.contracts import Field
+from tongban.targets.shapes import DATE, MOMENT, MONTH_TEXT, SHAPES, WHOLE, decimal_pattern
+from tongban.targets.statements import Statement, written
+
+XS = "{http://www.w3.org/2001/XMLSchema}"
+_BASES = {
+    "integer": ("long", "^[+-]?[0-9]+$"),
+    "date": ("date", DATE),
+    "datetime": ("dateTime", MOMENT),
+    "boolean": ("boolean", "^(?:true|false)$"),
+    "month": ("string", MONTH_TEXT),
+}
+Facet = tuple[str, str]
+
+
+def facet_kinds(statement: Statement) -> bool:
+    """Whether facets say all of an explicit rule."""
+    if not statement.is_enforced:
+        return False
+    if statement.kind == "in":
+        return statement.item.type in {"string", "month"}
+    return statement.kind in WHOLE or statement.kind == "certificate_no"
+
+
+def xsd_pattern(pattern: str) -> str:
+    """A pattern of the contract's dialect in that of XML Schema."""
+    text = pattern.removeprefix("^").removesuffix("$").replace("(?:", "(")
+    return text.replace(r"\/", "/").replace(r"\$", "$")
+
+
+def field_type(item: Field, statements: Iterable[Statement]) -> etree._Element:
+    """The simple type of a field: one restriction step for each thing that is said of it."""
+    base, pattern = _BASES.get(item.type, ("string", ""))
+    if item.type == "decimal":
+        base, pattern = "decimal", decimal_pattern(item.precision or 18, item.scale or 0)
+    steps: list[list[Facet]] = [[("pattern", xsd_pattern(pattern))]] if pattern else []
+    for statement in statements:
+        if statement.is_enforced:
+            steps += _steps(statement, item)
+    made: etree._Element | None = None
+    for step in steps or [[]]:
+        made = _restricted(made, base, step)
+    assert made is not None  # noqa: S101 - at least one step
+    return made
+
+
+def _restricted(inner: etree._Element | None, base: str, facets: list[Facet]) -> etree._Element:
+    simple = etree.Element(f"{XS}simpleType")
+    restriction = etree.SubElement(simple, f"{XS}restriction")
+    if inner is None:
+        restriction.set("base", f"xs:{base}")
+    else:
+        restriction.append(inner)
+    for name, value in facets:
+        etree.SubElement(restriction, f"{XS}{name}", value=value)
+    return simple
+
+
+def _steps(s: Statement, item: Field) -> list[list[Facet]]:
+    """Facets of one rule, if it is about this field alone."""
+    if s.kind in {"length", "pattern", "range", "code"}:
+        return [_property_facets(s)] if s.item is item else []
+    if s.kind in SHAPES and s.item is item and s.given.rule.params.get("areas") is None:
+        return [[("pattern", xsd_pattern(SHAPES[s.kind]))]]
+    if s.kind == "in" and s.item is item and item.type in {"string", "month"}:
+        values: list[Any] = s.given.values(item, s.given.get("values"))
+        return [[("enumeration", str(value)) for value in values]]
+    return []
+
+
+def _property_facets(s: Statement) -> list[Facet]:
+    item = s.item
+    if s.kind == "pattern":
+        return [("pattern", xsd_pattern(str(item.pattern)))]
+    if s.kind == "code":
+        return [("enumeration", code) for code in s.known_codes()]
+    if s.kind == "length":
+        bounds: dict[str, Any] = {"minLength": item.min_length, "maxLength": item.max_length}
+        return [(name, str(bound)) for name, bound in bounds.items() if bound is not None]
+    edges = {"minInclusive": item.minimum, "maxInclusive": item.maximum}
+    tail = "T00:00:00+08:00" if item.type == "datetime" else ""
+    return [(n, f"{written(edge)}{tail}") for n, edge in edges.items() if edge is not None]
