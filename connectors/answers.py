@@ -29,6 +29,7 @@ from tongban.kernel.interfaces import Interface, Layer, Meaning
 
 _SHOWN_CODE = re.compile(r"[^\w.:-]")
 CODE_LENGTH = 40
+ABSENT = ""  # as a key of `codes`: the answer has no code
 
 # Statuses that a server gives before it looks at the request (RFC 9110): asking again is harmless.
 _NOT_PROCESSED = frozenset({408, 421, 425, 429, 503})
@@ -75,9 +76,12 @@ def open_layers(
         if layer.check is None:
             continue
         code = document.text(layer.check)
+        if code is None and layer.codes.get(ABSENT) == "empty":
+            return None
         if code is None:
             raise AnswerUnreadable(
-                f"{where}: the answer has no {layer.check}, which says whether it succeeded",
+                f"{where}: the answer has no {layer.check}, which says whether it succeeded; where "
+                'that means "no rows", declare `codes: {"": empty}`',
                 path=layer.check,
             )
         if code.strip().lower() in {word.lower() for word in layer.equals}:

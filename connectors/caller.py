@@ -22,6 +22,7 @@ from connectors.documents import Document
 from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerTooLarge
 from connectors.identity import Identity
+from connectors.links import check_our_host
 from connectors.protocols.rest import RestProtocol
 from connectors.protocols.soap import SoapProtocol
 from connectors.protocols.transport import Transport
@@ -42,6 +43,7 @@ from tongban.kernel.ledger import Ledger
 from tongban.kernel.systems import System
 
 Unreadable = Callable[[str, bytes], None]
+NO_CONTENT = 204  # RFC 9110
 UNREADABLE_TRIES = 2  # a page that is cut twice is not cut by chance
 
 
@@ -197,9 +199,10 @@ class Caller:
             raise
         if answer.status in told:
             return Outcome(answer, self._said(answer, draft, interface, where), draft.target)
+        if _says_no_rows(answer, interface, writes=writes):
+            nothing = Answer(answer.status, answer.headers, b"")  # its text holds no rows
+            return Outcome(nothing, None, draft.target)
         try:
-            if interface.statuses.get(answer.status) == "empty":
-                return Outcome(answer, None, draft.target)
             check_status(answer, interface, draft, where)
             root = self._speaker(interface).read(answer, draft, interface, where)
             for identity in self._identity(interface):
@@ -234,6 +237,7 @@ class Caller:
         speaker = self._speaker(interface)
         draft = speaker.draft(call, interface, values, writes=writes)
         if url is not None:
+            check_our_host(self.connection.base_url, url, draft.what)
             draft.url = url.partition("?")[0]
             draft.query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
         who = self._identity(interface)
@@ -247,12 +251,27 @@ class Caller:
     def _speaker(self, interface: Interface) -> Speaker:
         return self._soap if interface.soap is not None else self._rest
 
+    def keep_unreadable(self, body: bytes, where: str, check: Callable[[], None]) -> None:
+        """Make a check of an answer; where it fails, the page is kept for the evidence."""
+        try:
+            check()
+        except AnswerUnreadable as exc:
+            self._keep(body, where, exc)
+            raise
+
     def _keep(self, body: bytes, where: str, exc: AnswerUnreadable) -> None:
         """Note the page's digest in the error and hand the page itself to whoever keeps it."""
         exc.context.setdefault("sha256", hashlib.sha256(body).hexdigest())
         exc.context.setdefault("size", len(body))
         if self._on_unreadable is not None:
             self._on_unreadable(where, body)
+
+
+def _says_no_rows(answer: Answer, interface: Interface, *, writes: bool) -> bool:
+    """Tell whether the status means "no rows": declared so, or HTTP's own word for no content."""
+    meaning = interface.statuses.get(answer.status)
+    is_silent = answer.status == NO_CONTENT and not writes and not answer.body.strip()
+    return meaning == "empty" or (meaning is None and is_silent)
 
 
 def outside_budget(where: str, rows: int, limit: int) -> OutsideBudget:

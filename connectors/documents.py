@@ -7,6 +7,7 @@ in XML they are local names, and `@name` is an attribute.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -14,6 +15,8 @@ import polars as pl
 
 from connectors.errors import AnswerCountInvalid
 from tongban.kernel.records import Decoded, RecordShape
+
+_WHOLE = re.compile(r"(?<=[0-9])\.0+$")  # 1237.0 is how some serializers write a whole number
 
 
 class Document(Protocol):
@@ -58,7 +61,7 @@ def number(text: str | None, path: str, where: str) -> int | None:
     """
     if text is None or not text.strip():
         return None
-    text = text.strip()
+    text = _WHOLE.sub("", text.strip())
     if not (text.isascii() and text.isdigit()) or len(text) > 18:  # noqa: PLR2004 - 64 bit
         raise AnswerCountInvalid(
             f"{where}: {path} is no whole number of 0 or more; the answer cannot be trusted",

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from urllib.parse import urljoin, urlsplit
 
-from connectors.errors import LinkLeavesHost, PagingNeverStill, PagingRepeats
+from connectors.errors import PagingNeverStill, PagingRepeats
 from connectors.keyed import walk_keys
+from connectors.links import followed
 from connectors.numbered import NumberedWalker
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
@@ -32,13 +32,20 @@ from tongban.kernel.interfaces import (
 MAX_STEPS_BACK = 50
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
 _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGNORECASE)
+_NO_CURSOR = frozenset({"false", "null", "none"})  # how some serializers write "there is none"
 _TRUE = frozenset({"true", "1", "y", "yes"})
 
 NextPlace = Callable[[Reply], str]
 
 
-def walk(paging: Paging, ask: Ask, start: Position) -> Iterator[Step]:
+def walk(paging: Paging, ask: Ask, start: Position, *, cap: int | None = None) -> Iterator[Step]:
     """Yield the pages of one piece of a window from a place to its end.
+
+    Args:
+        paging: How the next page is reached.
+        ask: Asks for a page.
+        start: Where to begin.
+        cap: A total of so many rows is not all given at once; the caller asks in halves.
 
     Raises:
         PagingBroken: The source's pages contradict each other; the message says how.
@@ -51,7 +58,7 @@ def walk(paging: Paging, ask: Ask, start: Position) -> Iterator[Step]:
         return walk_keys(paging, ask, start)
     next_of = _next_of(paging)
     if next_of is None:
-        return _walk_once(ask, start)
+        return _walk_once(ask, start, cap)
     return _walk_linked(ask, start, next_of, by_url=not isinstance(paging, Cursor))
 
 
@@ -61,7 +68,9 @@ def _next_of(paging: Paging) -> NextPlace | None:
         return lambda reply: _next_cursor(paging, reply)
     if isinstance(paging, NextUrl):
         return lambda reply: _next_url(paging, reply)
-    return _next_link if isinstance(paging, LinkHeader) else None
+    if isinstance(paging, LinkHeader):
+        return lambda reply: _next_link(paging, reply)
+    return None
 
 
 def settled(steps: Iterator[Step]) -> Iterator[Step]:
@@ -94,9 +103,11 @@ def first_place(paging: Paging, piece: int, number: int) -> Position:
     return Position(piece=piece, number=number, at=at)
 
 
-def _walk_once(ask: Ask, start: Position) -> Iterator[Step]:
+def _walk_once(ask: Ask, start: Position, cap: int | None) -> Iterator[Step]:
     reply = ask(Place())
-    check_reached(reply, reply.count, reply.total)
+    total = reply.total
+    if cap is None or total is None or total < cap:
+        check_reached(reply, reply.count, total)
     yield Step(reply, start, None)
 
 
@@ -132,6 +143,8 @@ def _walk_linked(ask: Ask, start: Position, next_of: NextPlace, *, by_url: bool)
 
 def _next_cursor(paging: Cursor, reply: Reply) -> str:
     following = reply.text(paging.next)
+    if following.strip().lower() in _NO_CURSOR or following.strip() in paging.end:
+        following = ""
     if paging.more is None:
         return following
     more = reply.text(paging.more).strip().lower()
@@ -146,28 +159,20 @@ def _next_cursor(paging: Cursor, reply: Reply) -> str:
     return following
 
 
-def _next_link(reply: Reply) -> str:
+def _next_link(paging: LinkHeader, reply: Reply) -> str:
     """Read the target of rel="next" out of a Link header (RFC 8288)."""
     for target, parameters in _LINK.findall(reply.headers.get("link", "")):
         found = _REL_NEXT.search(parameters)
         if found and "next" in (found.group(1) or found.group(2)).lower().split():
-            return _on_our_host(reply, target)
+            return followed(reply.url, target, reply.where, query_only=paging.take == "query")
     return ""
 
 
 def _next_url(paging: NextUrl, reply: Reply) -> str:
-    target = reply.text(paging.next)
-    return _on_our_host(reply, target) if target else ""
-
-
-def _on_our_host(reply: Reply, target: str) -> str:
-    """Resolve a link and refuse one that leads our identity to another host."""
-    url = urljoin(reply.url, target)
-    if urlsplit(url)[:2] != urlsplit(reply.url)[:2]:
-        raise LinkLeavesHost(
-            f"{reply.where}: the link to the next page leads to another host; it was not followed"
-        )
-    return url
+    target = reply.text(paging.next).strip()
+    if not target or target.lower() in _NO_CURSOR:
+        return ""
+    return followed(reply.url, target, reply.where, query_only=paging.take == "query")
 
 
 def _walk_offset(paging: Offset, ask: Ask, start: Position) -> Iterator[Step]:

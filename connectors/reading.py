@@ -38,7 +38,7 @@ def read_steps(
     position: Position | None = start or first_place(paging, 0, 1)
     while position is not None:
         begins, following = position, None
-        for step in settled(walk(paging, ask_for(spans.window(position)), position)):
+        for step in _walked(paging, ask_for, spans, position):
             here = replace(step.here, halves=begins.halves, before=begins.before)
             then = step.then
             if then is not None:
@@ -55,3 +55,8 @@ def read_steps(
             following = then or spans.following(kept, after)
             yield kept, following
         position = following
+
+
+def _walked(paging: Paging, ask_for: AskFor, spans: Spans, begins: Position) -> Iterator[Step]:
+    """Walk one part."""
+    return settled(walk(paging, ask_for(spans.window(begins)), begins, cap=spans.cap))

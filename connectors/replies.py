@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.documents import Document, number
-from connectors.errors import PageShort, RowsMissing
+from connectors.errors import AnswerListMissing, PageShort, RowsMissing
 from connectors.positions import Position
+from connectors.protocols.jsondoc import JsonDocument
 
 HEADER = "header:"
 
@@ -29,6 +30,7 @@ class Reply:
         records: Path of the record list.
         total: Rows that the source declares for the whole window.
         skip: Fields that differ every time they are served.
+        says_success: A declared code of the answer has said that it succeeded.
     """
 
     where: str
@@ -39,6 +41,7 @@ class Reply:
     records: str
     total_path: str | None
     skip: frozenset[str] = frozenset()
+    says_success: bool = False
     _count: int | None = None
     _prints: list[bytes] | None = None
 
@@ -78,6 +81,30 @@ class Reply:
                 declared=said,
                 read=self.count,
             )
+
+    def check_list(self) -> None:
+        """Refuse an answer without the list of records that does not look like "no rows".
+
+        A list that got another name, or an error that nobody declared, would otherwise be read as
+        an empty window, and the next one would begin after it.
+
+        Raises:
+            AnswerListMissing: It looks like one of these.
+        """
+        document = self.document
+        if not isinstance(document, JsonDocument) or self.total == 0 or self.count:
+            return
+        if not document.lacks(self.records):
+            return
+        other = document.other_list()
+        if other is None and (self.says_success or self.total is not None):
+            return
+        found = f"but a list at {other}" if other else "and nothing that says it succeeded"
+        raise AnswerListMissing(
+            f"{self.where}: the answer has no list at {self.records}, {found}; it is not taken for "
+            "no rows: correct `records`, or declare the code of success, or the total",
+            path=self.records,
+        )
 
     def text(self, path: str) -> str:
         """Give one value of the answer, or of a header (`header:NAME`), or an empty text."""

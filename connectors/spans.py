@@ -29,6 +29,11 @@ class Spans:
         self._where = where
         self._unit_s = unit_seconds(rule.format)
 
+    @property
+    def cap(self) -> int | None:
+        """Rows that the source gives at most of one window."""
+        return self._rule.cap_rows
+
     def window(self, position: Position) -> Window:
         """Give the part in which a position lies."""
         window = self._pieces[position.piece]

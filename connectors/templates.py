@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -21,6 +22,8 @@ from tongban.kernel.yamlfile import suggestion
 
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(?::([^{}?]+))?(\?)?\}")
 SPREAD = "..."
+_UNRESERVED = "-._~"  # RFC 3986
+_PATH_LETTERS = "/{}?%:@!$&'()*+,;=-._~"
 _LETTERS: Final = (
     ("yyyy", "%Y"),
     ("MM", "%m"),
@@ -96,6 +99,23 @@ def fill(template: Any, values: Values) -> Any:
 def fill_text(template: str, values: Values) -> str:
     """Fill a template that must become text."""
     return _written(fill(template, values))
+
+
+def fill_path(template: str, values: Values) -> str:
+    """Fill the template of a path: a value is one segment of it, whatever letters it has.
+
+    Raises:
+        ConfigInvalid: A placeholder is unknown here, or a segment would lead upwards.
+    """
+    path = PLACE.sub(
+        lambda match: quote(_written(_value(*_groups(match), values)), safe=_UNRESERVED),
+        quote(template, safe=_PATH_LETTERS),
+    )
+    if {".", ".."} & set(path.partition("?")[0].split("/")):
+        raise ConfigInvalid(
+            f'the path "{template}" gets a segment "." or ".."; HTTP would leave it out'
+        )
+    return path
 
 
 def _fill(template: Any, values: Values) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse, parse_headers
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+MOST_INTERIM = 16
 _here = threading.local()
 
 
@@ -72,7 +75,25 @@ def _watch(used: Any) -> None:
         deadline.watch(used)
 
 
+class _Final(HTTPResponse):
+    """Reads past interim answers, such as 103 Early Hints: the answer itself comes after them.
+
+    The standard library skips 100 only. Taken for the answer, an interim one would leave the real
+    answer on the connection, for the next call.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 < status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:  # noqa: PLR2004 - HTTP
+                return version, status, reason
+            parse_headers(self.fp)
+        raise BadStatusLine("only interim answers")
+
+
 class _Plain(HTTPConnection):
+    response_class = _Final
+
     def getresponse(self) -> Any:
         """Wait for the answer, watched."""
         _watch(self.sock)
@@ -80,6 +101,8 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(HTTPSConnection):
+    response_class = _Final
+
     def getresponse(self) -> Any:
         """Wait for the answer, watched."""
         _watch(self.sock)

@@ -32,6 +32,10 @@ _anything = msgspec.json.Decoder(float_hook=str)
 _records = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
 _AT_BYTE = re.compile(r"byte (\d+)")
 PRINT_BYTES = 12
+MOST_LOOK = 3
+_NOTHING = frozenset({b"null", b'""', b"0", b"false", b"[]", b"{}"})
+_NO_TEXT = b'""'
+_NO_LIST = frozenset({b"{", b'"'})
 _ONLY_WHOLE = frozenset({int, type(None)})
 
 
@@ -94,16 +98,39 @@ class JsonDocument:
         self._opened: dict[str, dict[str, Raw]] = {} if members is None else {"": members}
 
     def _find(self, path: str) -> Raw | None:
-        """Walk down the path; null and absent are the same. Opened objects are kept."""
-        raw = self._raw
-        walked = ""
-        for name in path.split(".") if path else ():
-            below = self._members(walked, raw).get(name)
-            if below is None:
+        """Walk down the path; null and absent are the same. Opened objects are kept.
+
+        A member may have dots in its own name, as `@odata.nextLink`: the longest name wins.
+        """
+        raw, walked, rest = self._raw, "", path
+        while rest:
+            members = self._members(walked, raw)
+            name = _longest(rest, members)
+            if name is None:
                 return None
-            raw = below
-            walked += f"{name}."
+            raw, walked, rest = members[name], f"{walked}{name}.", rest[len(name) + 1 :]
         return None if bytes(memoryview(raw)[:5]) == b"null" else raw
+
+    def lacks(self, path: str) -> bool:
+        """Tell whether the list at a path is missing where something else has taken its place.
+
+        Absent, null and an empty object around it are how sources say "no rows". So is an object of
+        empty values. Anything else in its place may be rows under another name, or an error.
+        """
+        raw, walked, rest = self._raw, "", path
+        while rest:
+            if bytes(memoryview(raw)[:1]) != b"{":
+                return False
+            members = self._members(walked, raw)
+            name = _longest(rest, members)
+            if name is None:
+                return bool(set(map(bytes, members.values())) - _NOTHING)
+            raw, walked, rest = members[name], f"{walked}{name}.", rest[len(name) + 1 :]
+        return False
+
+    def other_list(self) -> str | None:
+        """Give the path of some list of objects that is not empty, down to a few levels."""
+        return _list_inside(self._raw, "", MOST_LOOK)
 
     def _members(self, walked: str, raw: Raw) -> dict[str, Raw]:
         members = self._opened.get(walked)
@@ -139,8 +166,10 @@ class JsonDocument:
 
     def _list(self, path: str) -> list[Raw]:
         raw = self._find(path)
-        if raw is None:
+        if raw is None or (path and bytes(memoryview(raw)[:2]) == _NO_TEXT):
             return []
+        if path and bytes(memoryview(raw)[:1]) == b"{":
+            return [raw] if _members.decode(raw) else []
         try:
             return _elements.decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
@@ -163,6 +192,8 @@ class JsonDocument:
     def columns(self, path: str, shape: RecordShape, *, whole: bool) -> Decoded:
         """Read the records into text columns; see `Document.columns`."""
         raw = self._find(path)
+        if raw is not None and path and bytes(memoryview(raw)[:1]) in _NO_LIST:
+            raw = self._as_list(path, shape)
         if raw is None:
             rows: list[dict[str, Any]] = []
         else:
@@ -174,6 +205,39 @@ class JsonDocument:
             except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as exc:
                 raise _unreadable(self._where, exc) from exc
         return _columns(rows, shape, whole=whole)
+
+    def _as_list(self, path: str, shape: RecordShape) -> Raw:
+        """Make a list of a lone record, as sources that convert XML write lists of one or none."""
+        items = self._list(path)
+        wanted = {name.partition(".")[0] for name in shape.fields} | set(shape.fields)
+        if items and not wanted & set(_members.decode(items[0])):
+            raise AnswerUnreadable(
+                f"{self._where}: {path} is no list of records but one object with none of the "
+                "fields that the mapping names; correct `records`"
+            )
+        return Raw(b"[" + b",".join(map(bytes, items)) + b"]")
+
+
+def _longest(path: str, members: dict[str, Raw]) -> str | None:
+    """Give the longest beginning of a dotted path that is one member's name."""
+    name = path
+    while name not in members:
+        name, dot, _ = name.rpartition(".")
+        if not dot:
+            return None
+    return name
+
+
+def _list_inside(raw: Raw, path: str, levels: int) -> str | None:
+    """Walk down objects to the first list that begins with an object."""
+    text = bytes(memoryview(raw)).lstrip()
+    if text[:1] == b"[":
+        return path if text[1:].lstrip()[:1] == b"{" else None
+    if text[:1] != b"{" or not levels:
+        return None
+    below = _members.decode(text).items()
+    found = (_list_inside(item, f"{path}.{name}".lstrip("."), levels - 1) for name, item in below)
+    return next((each for each in found if each is not None), None)
 
 
 @lru_cache(maxsize=64)
@@ -238,6 +302,8 @@ def _columns(rows: list[dict[str, Any]], shape: RecordShape, *, whole: bool) -> 
 def _column(rows: list[dict[str, Any]], name: str, unknown: set[str], prefix: str = "") -> Column:
     """Collect one field as text."""
     if "." not in name:
+        return _texts([row.get(name) for row in rows])
+    if any(name in row for row in rows):  # a name of its own, with dots in it
         return _texts([row.get(name) for row in rows])
     values: list[Any] = list(rows)
     for step in name.split("."):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -20,7 +21,7 @@ from connectors.drafts import Answer, Draft
 from connectors.protocols.jsondoc import JsonDocument, parse_json
 from connectors.protocols.lines import parse_lines, parse_table
 from connectors.protocols.xmldoc import parse_xml, to_utf8
-from connectors.templates import fill, fill_text, json_text, xml_text
+from connectors.templates import fill, fill_path, fill_text, json_text, xml_text
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.interfaces import Call, Interface
 
@@ -45,12 +46,12 @@ class RestProtocol:
         self, call: Call, interface: Interface, values: dict[str, Any], *, writes: bool
     ) -> Draft:
         """Fill a call's templates."""
-        path = fill_text(interface.path + call.path, values)
+        path, _, inline = fill_path(interface.path + call.path, values).partition("?")
         draft = Draft(
             what=f"{call.method} {interface.path}{call.path}",
             method=call.method,
             url=self._base_url + path,
-            query=[(k, _text(v)) for k, v in fill(call.query, values).items()],
+            query=[*parse_qsl(inline, keep_blank_values=True), *_pairs(call.query, values)],
             headers=dict(interface.headers),
             writes=writes,
         )
@@ -93,6 +94,13 @@ class RestProtocol:
         if isinstance(document, JsonDocument):
             document.check_names()
         return document
+
+
+def _pairs(query: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the query's pairs in order; a list repeats its name."""
+    for name, value in fill(query, values).items():
+        for item in value if isinstance(value, list) else [value]:
+            yield name, _text(item)
 
 
 def _written(draft: Draft, interface: Interface) -> bytes:
@@ -158,4 +166,6 @@ def _explains_itself(answer: Answer, interface: Interface) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json_text(value)
     return value if isinstance(value, str) else "" if value is None else str(value)

@@ -131,6 +131,7 @@ class Transport:
                 stream=True,
                 allow_redirects=False,
             ) as response:
+                self._check_coding(draft, response)
                 body = b"".join(self._read(draft, response, deadline))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
@@ -147,6 +148,19 @@ class Transport:
                 f"{self.system}: {draft.what} has a header or URL that HTTP cannot carry",
                 system=self.system,
             ) from None
+
+    def _check_coding(self, draft: Draft, response: requests.Response) -> None:
+        """Refuse a compression that nobody asked for and that is not undone."""
+        said = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
+        unknown = [
+            word for word in said if word not in {*response.raw.CONTENT_DECODERS, "identity"}
+        ]
+        if unknown:
+            raise AnswerUnreadable(
+                f"{self.system}: {draft.what} answers in a Content-Encoding that was not asked for "
+                f"({len(unknown)} unknown); ask the department for gzip or none",
+                system=self.system,
+            )
 
     def _read(self, draft: Draft, response: requests.Response, deadline: float) -> Iterator[bytes]:
         limit = int(self.budget.max_answer_mb * _MEGABYTE)
@@ -189,7 +203,7 @@ class Transport:
             return AnswerUnreadable(
                 f"{self.system}: {draft.what} answers with broken compression", system=self.system
             )
-        if _impossible(exc):
+        if _impossible(exc, chain):
             return ConfigInvalid(
                 f"{self.system}: {draft.what} has an address or a header that HTTP cannot carry; "
                 "correct base_url of the connection, or the declared headers",
@@ -235,8 +249,10 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
         waiting += [cause.__cause__, cause.__context__, reason, *cause.args]
 
 
-def _impossible(exc: Exception) -> bool:
-    """Tell whether the request itself cannot exist."""
+def _impossible(exc: Exception, chain: list[BaseException]) -> bool:
+    """Tell whether the request itself cannot exist; a broken header of the answer is another."""
+    if any(isinstance(cause, urllib3.exceptions.InvalidHeader) for cause in chain):
+        return False
     kinds = (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidHeader,

@@ -66,6 +66,7 @@ ADVICE = {
     "BatchRefused": "Read the findings on the transfer's page; settle them with the department or change the contract; replay the landing.",
     "CertificateInvalid": "Have the certificate renewed, or give its issuer in the connection.",
     "ChunkDiffers": "Code, mapping or contract changed between two tries of one load: pull the window again.",
+    "ChangeRefused": "Undo the edit, or give the contract the version that is named; a major step is a new file beside the old one.",
     "ConfigInvalid": "Correct the file at the line that is named; `bin/tongban check` finds the others.",
     "CountsUnbalanced": "A bug of ours: nothing of the chunk was written. Report the code and the transfer id.",
     "CredentialsMissing": "Create the connection, or add the field that is named.",

@@ -54,7 +54,8 @@ class Layer(Strict):
         check: Path of the code, relative to the opened part; null for no check.
         equals: Codes that mean success.
         message: Path of the explanation; it is kept out of our messages, only its length is told.
-        codes: Meaning of other codes; whatever is not listed is `refused`.
+        codes: Meaning of other codes; whatever is not listed is `refused`. `"": empty`: an answer
+            without the code, such as `{}`, has no rows.
     """
 
     open: str | None = None
@@ -338,6 +339,7 @@ class Cursor(Strict):
         next: Path of the next cursor.
         more: Path of a flag that says whether there is another page; null: a cursor means yes.
         first: Cursor of the first page.
+        end: Cursors that mean "no further page", such as "0"; absent, null, false and "" always do.
     """
 
     kind: Literal["cursor"]
@@ -345,21 +347,34 @@ class Cursor(Strict):
     next: str
     more: str | None = None
     first: str = ""
+    end: Words = ()
 
 
 class LinkHeader(Strict):
-    """`Link: <url>; rel="next"` (RFC 8288) names the next page; it must stay on our host."""
+    """`Link: <url>; rel="next"` (RFC 8288) names the next page; it must stay on our host.
+
+    Attributes:
+        take: `query`: only the link's query counts and the address stays ours, for a source behind
+            a proxy that names its inner address.
+    """
 
     kind: Literal["link_header"]
     size: PositiveInt
+    take: Literal["url", "query"] = "url"
 
 
 class NextUrl(Strict):
-    """The answer's body names the next page's URL; it must stay on our host."""
+    """The answer's body names the next page's URL; it must stay on our host.
+
+    Attributes:
+        next: Path of that URL; a member's own name may have dots, as `@odata.nextLink`.
+        take: See `link_header`.
+    """
 
     kind: Literal["next_url"]
     size: PositiveInt
     next: str
+    take: Literal["url", "query"] = "url"
 
 
 class KeySet(Strict):
