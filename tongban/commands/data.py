@@ -25,13 +25,17 @@ Moment = Annotated[str | None, typer.Option(help="ISO 8601; Beijing time when no
 
 @app.command()
 def check(*, json_output: Json = False) -> None:
-    """Read and cross-check every system, mapping, contract and code table (file:line)."""
+    """Read and cross-check every system, mapping, contract and code table (file:line).
+
+    Refuses a contract that says something else than was released under its version.
+    """
+    from tongban.changes import release_problems
     from tongban.kernel.catalog import load_catalog
     from tongban.kernel.settings import load_settings
     from tongban.onboarding.compiling import compile_problems
 
     catalog = load_catalog(load_settings().root)
-    problems = catalog.check() or compile_problems(catalog)
+    problems = catalog.check() or compile_problems(catalog) or release_problems(catalog)
     counts = {
         "systems": len(catalog.systems),
         "contracts": len(catalog.datasets),
