@@ -15,6 +15,7 @@ from tongban.kernel.settings import (
     POSTGRES_PORT_OFFSET,
     load_settings,
 )
+from tongban.local.fakes import CONTROL_OFFSET, systems
 from tongban.local.sandbox import SYSTEMS
 
 SOURCES = ("tongban", "connectors", "plugins", "docker", "bin")
@@ -66,8 +67,8 @@ A system's YAML names a connection; address and secrets are looked for in this o
 ```
 
 Instead of `base_url`, `host`, `port` and `schema` may be given, as Airflow does. Which fields of `extra` a system needs
-is in [systems](systems.md); a missing one is `fatal.credentials_missing`. `bin/tongban up` writes the sandbox's
-connections and leaves those of real departments alone."""
+is in [systems](systems.md); a missing one is `fatal.credentials_missing`. `bin/tongban up` writes the
+connections of the sandbox and of the fakes, and leaves those of real departments alone."""
 
 
 def render(root: Path) -> str:
@@ -85,7 +86,7 @@ def render(root: Path) -> str:
         INTRO,
         table(("variable", "default", "meaning"), rows),
         "## Ports",
-        table(("what", "port"), _ports()),
+        table(("what", "port"), _ports(root)),
         CONNECTIONS,
     )
 
@@ -101,7 +102,7 @@ def variables(root: Path) -> set[str]:
     return found - INTERNAL
 
 
-def _ports() -> list[tuple[str, str]]:
+def _ports(root: Path) -> list[tuple[str, str]]:
     base = load_settings({}).port_base
     rows = [
         ("PostgreSQL", f"base{POSTGRES_PORT_OFFSET} ({base + POSTGRES_PORT_OFFSET})"),
@@ -109,4 +110,7 @@ def _ports() -> list[tuple[str, str]]:
     ]
     for number, system in enumerate(SYSTEMS, 1):
         rows.append((f"sandbox {system}", f"base+{number} ({base + number})"))
+    rows.append(("control of the fakes", f"base+{CONTROL_OFFSET} ({base + CONTROL_OFFSET})"))
+    for number, system in enumerate(systems(root), CONTROL_OFFSET + 1):
+        rows.append((f"fake {system}", f"base+{number} ({base + number})"))
     return rows

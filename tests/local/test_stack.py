@@ -20,7 +20,7 @@ import requests
 
 from tongban.kernel.errors import ConfigInvalid, StackBroken
 from tongban.kernel.settings import Settings
-from tongban.local import airflow, demo, ports, postgres, sandbox, stack, watching
+from tongban.local import airflow, demo, fakes, ports, postgres, sandbox, stack, watching
 from tongban.local.processes import Processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,9 +73,9 @@ def settings() -> Iterator[Settings]:
 
 
 def free_base() -> int:
-    """Find a base whose eight ports are free, below those that outgoing connections take."""
+    """Find a base whose ports are free, below those that outgoing connections take."""
     for base in range(20_000 + os.getpid() % 100 * 100, 32_000, 100):
-        wanted = [base - 68, base - 20, *range(base + 1, base + 7)]
+        wanted = [base - 68, base - 20, *range(base + 1, base + 40)]
         if all(map(ports.is_free, wanted)):
             return base
     raise AssertionError("no free ports")
@@ -87,11 +87,11 @@ def pids(settings: Settings) -> dict[str, int | None]:
 
 
 def test_up_starts_everything_from_nothing(settings: Settings) -> None:
-    """Eleven components run and are well."""
+    """Twelve components run and are well; the fakes are one of them."""
     ready = stack.up(settings, people=300, pools=lambda: [{"name": "dept_tax", "slots": 2}])
 
     assert {"running"} == {line.state for line in stack.status(settings)}
-    assert 11 == len(stack.status(settings))
+    assert 12 == len(stack.status(settings))
     assert ready.database_url == stack.with_database(settings).database_url
 
 
@@ -123,11 +123,15 @@ def test_secrets_are_private(settings: Settings) -> None:
         assert closed or any(p in private and p.stat().st_mode & 0o077 == 0 for p in path.parents)
 
 
-def test_airflow_has_the_connections_of_the_sandbox(settings: Settings) -> None:
-    """Each department's credentials are in its own file, marked as the sandbox's."""
-    written = {p.stem for p in settings.connections_dir.glob("*.json")}
+def test_airflow_has_the_connections_of_sandbox_and_fakes(settings: Settings) -> None:
+    """Each department's credentials are in its own file, marked by whose they are."""
+    files = settings.connections_dir.glob("*.json")
+    written = {path.stem: json.loads(path.read_text())["origin"] for path in files}
 
-    assert set(sandbox.SYSTEMS) == written
+    assert {
+        **dict.fromkeys(sandbox.SYSTEMS, "sandbox"),
+        **dict.fromkeys(fakes.systems(ROOT), "fake"),
+    } == written
     assert all(sandbox.is_healthy(settings, system) for system in sandbox.SYSTEMS)
 
 
@@ -166,6 +170,7 @@ def test_demo_runs_all_rounds_and_what_follows_from_them(settings: Settings) -> 
 def test_next_demo_lets_time_pass_first(settings: Settings) -> None:
     """A second run starts a second round of its own, after the departments have moved on."""
     told: list[str] = []
+    before = fakes.holdings(settings)
 
     class Ears(demo.Listener):
         def step(self, line: str) -> None:
@@ -174,6 +179,13 @@ def test_next_demo_lets_time_pass_first(settings: Settings) -> None:
     demo.run(settings, listener=Ears())
 
     assert any("changes at the departments" in line for line in told)
+    grown = fakes.holdings(settings)
+    assert grown.keys() == before.keys()
+    assert all(
+        held["records"] > before[system][name]["records"]
+        for system, datasets in grown.items()
+        for name, held in datasets.items()
+    )
     assert airflow.client(settings).run("pull_alpha", "demo-2-1-1") is not None
 
 
@@ -209,16 +221,18 @@ def test_killed_processes_are_started_again(settings: Settings) -> None:
     victims = [
         psutil.Process(pid)
         for name, pid in before.items()
-        if name in {"postgres", "sandbox-tax", "airflow-scheduler"} and pid
+        if name in {"postgres", "sandbox-tax", "fakes", "airflow-scheduler"} and pid
     ]
+    held = fakes.holdings(settings)
     for victim in victims:
         victim.kill()
     psutil.wait_procs(victims, timeout=5)
-    assert 3 == sum(line.state == "stopped" for line in stack.status(settings))
+    assert 4 == sum(line.state == "stopped" for line in stack.status(settings))
 
     stack.up(settings)
 
     assert {"running"} == {line.state for line in stack.status(settings)}
+    assert held == fakes.holdings(settings)
     assert before["sandbox-social"] == pids(settings)["sandbox-social"]
 
 

@@ -28,11 +28,12 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False,  # noqa: FBT002
 ) -> None:
-    """Pull from six systems, check, store, push, handle cases, audit; then say if it is right.
+    """Pull from all systems, check, store, push, handle cases, audit; then say if it is right.
 
     Exit code 1 if any count does not balance, any push is unacknowledged, the quarantine differs
-    from the sandbox's truth, the substation differs from what was pushed, or a DAG failed. May be
-    interrupted at any time: the next demo goes on, and a demo after that moves what has changed.
+    from the sandbox's truth, the substation differs from what was pushed, a record of a fake
+    department is missing, or a DAG failed. May be interrupted at any time: the next demo goes on,
+    and a demo after that moves what has changed.
     """
     from tongban.commands.progress import ConsoleListener
     from tongban.local import demo as whole_job
@@ -78,6 +79,7 @@ def _document(finished: Finished, found: Results) -> dict[str, Any]:
         "unacknowledged": found.unacknowledged,
         "quarantine_matches_truth": found.quarantine_matches_truth,
         "substation_matches": found.substation_matches,
+        "fakes_match": found.fakes_match,
         "differences": found.differences,
         "failed": list(finished.failed),
         "urls": _urls(finished.settings),
@@ -106,6 +108,7 @@ def _show(finished: Finished, found: Results, *, is_running: bool) -> None:
         f"every push is acknowledged ({found.unacknowledged} open)": found.unacknowledged == 0,
         "quarantine is exactly what the sandbox spoiled": found.quarantine_matches_truth,
         "the substation holds exactly what was pushed": found.substation_matches,
+        "everything that the fake departments hold is stored": found.fakes_match,
         f"all DAG runs succeeded {' '.join(finished.failed)}".rstrip(): not finished.failed,
     }
     for text, holds in verdicts.items():

@@ -22,7 +22,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def up(
     only: Annotated[
-        list[str] | None, typer.Option(help="postgres, sandbox or airflow; all when not given.")
+        list[str] | None,
+        typer.Option(help="postgres, sandbox, fakes, airflow; all if not given."),
     ] = None,
     people: Annotated[
         int | None, typer.Option(min=10, help="Size of the city, when it is made.")
@@ -30,7 +31,7 @@ def up(
     seed: Annotated[int | None, typer.Option(help="Seed of the city, when it is made.")] = None,
     as_json: AsJson = False,  # noqa: FBT002 - typer reads it
 ) -> None:
-    """Start PostgreSQL, the sandbox and Airflow, and wait until they answer."""
+    """Start PostgreSQL, the sandbox, fake departments and Airflow; wait until they answer."""
     from tongban.local import stack
 
     settings = load_settings()

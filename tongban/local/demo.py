@@ -19,7 +19,7 @@ from pathlib import Path
 from tongban.kernel.catalog import load_catalog
 from tongban.kernel.errors import StackBroken
 from tongban.kernel.settings import Settings
-from tongban.local import airflow, sandbox, stack
+from tongban.local import airflow, fakes, sandbox, stack
 from tongban.local.airflow_api import AirflowApi
 from tongban.local.private_files import write_private
 from tongban.local.watching import Progress, Run, now, wait_until_quiet
@@ -99,8 +99,8 @@ def run(
     ready = stack.up(settings, people=people, seed=seed, pools=pools, report=heard.step)
     journal = _open_journal(settings)
     if journal.number > 1 and not journal.is_advanced:
-        moved = sandbox.advance(settings)
-        heard.step(f"sandbox: {sum(moved.values())} changes at the departments")
+        moved = {**sandbox.advance(settings), **fakes.advance(settings)}
+        heard.step(f"a day passes: {sum(moved.values())} changes at the departments")
         journal = _keep(settings, replace(journal, is_advanced=True))
     api = airflow.client(settings)
     known = await_dags(api, ROUNDS) - out_of_reach(settings)

@@ -62,6 +62,7 @@ def demand_free(port: int, purpose: str, setting: str = "TONGBAN_PORT_BASE") -> 
     if not is_free(port):
         raise PortTaken(
             f"{purpose}: port {port} is taken by {holder(port)}; end it, or set {setting} "
-            "to another base (PostgreSQL base-68, Airflow base-20, sandbox base+1 to base+6)",
+            "to another base (PostgreSQL base-68, Airflow base-20, sandbox base+1 to base+6, "
+            "fakes from base+7)",
             port=port,
         )

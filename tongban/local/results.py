@@ -1,8 +1,9 @@
 """Results: what the demo moved, and whether it is right, read from the hub and both its ends.
 
-Three questions: do the counts of every transfer balance; did the hub refuse exactly the records
-that the sandbox knows to be wrong; does the substation hold exactly what was pushed. Answers are
-counts and booleans; no key and no value leaves this module.
+Four questions: do the counts of every transfer balance; did the hub refuse exactly the records
+that the sandbox knows to be wrong; does the substation hold exactly what was pushed; is everything
+stored that the fake departments hold. Answers are counts and booleans; no key and no value leaves
+this module.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tongban.kernel.settings import Settings
-from tongban.local import sandbox
+from tongban.local import fakes, sandbox
 
 if TYPE_CHECKING:
     from tongban.hub import Hub
@@ -67,6 +68,14 @@ SELECT count(*) FROM hub.transfer
            <> new_rows + changed_rows + same_rows + quarantined_rows + duplicate_rows)
 """
 UNACKNOWLEDGED = "SELECT count(*) FROM hub.outbox WHERE NOT state = ANY(%s)"
+REFUSED = """
+SELECT count(*) FROM hub.quarantine WHERE state = 'open' AND system = %s AND dataset = %s
+"""
+STORED = """
+SELECT count(*)
+  FROM data."{table}" AS d JOIN hub.transfer AS t USING (transfer_id)
+ WHERE t.system = %s
+"""
 DELIVERED = """
 SELECT DISTINCT ON (record_id) record_id, encode(digest, 'hex') AS digest
   FROM hub.outbox
@@ -85,6 +94,8 @@ class Results:
         unacknowledged: Outbox rows that no receiver has confirmed.
         quarantine_matches_truth: The open quarantine is the sandbox's truth, record by record.
         substation_matches: The substation's statement is what was delivered, by key and digest.
+        fakes_match: What a fake department holds is stored, as many records of each dataset as
+            its contract accepts, and the others are in the quarantine.
         differences: Datasets that differ, with counts, for the message.
     """
 
@@ -93,6 +104,7 @@ class Results:
     unacknowledged: int
     quarantine_matches_truth: bool
     substation_matches: bool
+    fakes_match: bool
     differences: list[str]
 
     @property
@@ -103,6 +115,7 @@ class Results:
             and self.unacknowledged == 0
             and self.quarantine_matches_truth
             and self.substation_matches
+            and self.fakes_match
         )
 
 
@@ -130,13 +143,15 @@ def read(settings: Settings, since: datetime) -> Results:
             row["protocol"] = _protocol(hub, row["system"])
         wrong = _quarantine_differences(hub, connection, settings)
         astray = _substation_differences(hub, connection)
+        lost = _fake_differences(hub, connection, settings)
         return Results(
             transfers=transfers,
             balanced=_count(connection, UNBALANCED, since) == 0,
             unacknowledged=_count(connection, UNACKNOWLEDGED, list(NOT_DUE)),
             quarantine_matches_truth=not wrong,
             substation_matches=not astray,
-            differences=[*wrong, *astray],
+            fakes_match=not lost,
+            differences=[*wrong, *astray, *lost],
         )
 
 
@@ -159,7 +174,10 @@ def _quarantine_differences(
         for (system, dataset), source_keys in keys.items()
         for record in _record_ids(hub, system, dataset, source_keys)
     }
-    rows = connection.execute("SELECT dataset, key_index FROM hub.quarantine WHERE state = 'open'")
+    rows = connection.execute(
+        "SELECT dataset, key_index FROM hub.quarantine WHERE state = 'open' AND system = ANY(%s)",
+        [list(sandbox.SYSTEMS)],
+    )
     found = {(str(row["dataset"]), row["key_index"]) for row in rows}
     return _differences("quarantine", expected - found, "missed", found - expected, "unexpected")
 
@@ -203,6 +221,24 @@ def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, A
     return lines
 
 
+def _fake_differences(
+    hub: Hub, connection: psycopg.Connection[dict[str, Any]], settings: Settings
+) -> list[str]:
+    """Compare what is stored of each fake department with what it holds."""
+    lines = []
+    for system, datasets in fakes.holdings(settings).items():
+        for dataset, held in datasets.items():
+            table = hub.catalog.contract(dataset).table
+            stored = _count(connection, STORED.format(table=table), system)
+            refused = _count(connection, REFUSED, system, dataset)
+            if (stored, stored + refused) != (held["accepted"], held["records"]):
+                lines.append(
+                    f"fake {system} {dataset}: {held['records']} held, {held['accepted']} of them "
+                    f"right; {stored} stored, {refused} refused"
+                )
+    return lines
+
+
 def _differences(
     where: str,
     lacking: Iterable[tuple[Any, ...]],
@@ -222,6 +258,6 @@ def _differences(
     ]
 
 
-def _count(connection: psycopg.Connection[dict[str, Any]], question: str, value: object) -> int:
-    row = connection.execute(question.encode(), [value]).fetchone()
+def _count(connection: psycopg.Connection[dict[str, Any]], question: str, *values: object) -> int:
+    row = connection.execute(question.encode(), values).fetchone()
     return 0 if row is None else int(row["count"])

@@ -1,4 +1,4 @@
-"""The stack: PostgreSQL, the sandbox and Airflow, started and stopped together.
+"""The stack: PostgreSQL, the sandbox, fake departments and Airflow, started and stopped together.
 
 `up` may be called at any time and from any state: what runs as wanted is left alone, what is
 missing or outdated is started, what a crash left half done is made again. One command at a time
@@ -18,12 +18,12 @@ from typing import Any
 
 from tongban.kernel.errors import ConfigInvalid, StackBroken
 from tongban.kernel.settings import Settings
-from tongban.local import airflow, databases, postgres, sandbox
+from tongban.local import airflow, databases, fakes, postgres, sandbox
 from tongban.local.databases import DatabaseUrls
 from tongban.local.processes import Processes
 
-PARTS = ("postgres", "sandbox", "airflow")
-PRIVATE_FOLDERS = ("airflow", "connections", "logs", "run", "sandbox")
+PARTS = ("postgres", "sandbox", "fakes", "airflow")
+PRIVATE_FOLDERS = ("airflow", "connections", "fakes", "logs", "run", "sandbox")
 RUNNING, STOPPED, BROKEN = "running", "stopped", "broken"
 
 Report = Callable[[str], None]
@@ -79,11 +79,7 @@ def up(
         processes = Processes(settings.home)
         with ThreadPoolExecutor(max_workers=2) as workers:
             tables = workers.submit(_tables, settings, urls, parts, report)
-            if "sandbox" in parts:
-                city = sandbox.ensure_city(settings, people, seed)
-                report(f"sandbox: a city of {city.people:,} people, six servers")
-                sandbox.start(settings, processes)
-                sandbox.write_connections(settings)
+            _departments(settings, processes, parts, people, seed, report)
             tables.result()
         if "airflow" in parts and urls is not None:
             report("Airflow: scheduler, API server, DAG processor, triggerer")
@@ -101,7 +97,7 @@ def down(settings: Settings, *, report: Report = lambda _: None) -> list[str]:
     with _alone(settings, report):
         stopped = airflow.stop(processes)
         names = [sandbox.service_name(system) for system in sandbox.SYSTEMS]
-        stopped += processes.stop(names, grace_s=8)
+        stopped += processes.stop([*names, fakes.SERVICE], grace_s=8)
         processes.end_orphans()
         if postgres.stop(data_dir(settings)):
             stopped.append("postgres")
@@ -117,6 +113,11 @@ def status(settings: Settings) -> list[Component]:
         address = f"http://127.0.0.1:{sandbox.port_of(settings, system)}"
         well = lambda system=system: sandbox.is_healthy(settings, system)  # noqa: E731
         lines.append(_service_line(processes, name, address, well))
+    if fakes.systems(settings.root):
+        address = f"http://127.0.0.1:{fakes.control_port(settings)}"
+        lines.append(
+            _service_line(processes, fakes.SERVICE, address, lambda: fakes.is_healthy(settings))
+        )
     has_airflow = airflow.passwords_file(settings).exists()
     for component in airflow.COMPONENTS:
         name = airflow.service_name(component)
@@ -181,6 +182,31 @@ def _chosen(only: Collection[str]) -> set[str]:
             f"unknown part {', '.join(sorted(unknown))}; expected one of {', '.join(PARTS)}"
         )
     return set(only) or set(PARTS)
+
+
+def _departments(
+    settings: Settings,
+    processes: Processes,
+    parts: set[str],
+    people: int | None,
+    seed: int | None,
+    report: Report,
+) -> None:
+    """Start the sandbox and the fakes side by side, and give the hub their credentials."""
+    city = sandbox.built_city(settings)
+    if "sandbox" in parts:
+        city = sandbox.ensure_city(settings, people, seed)
+        report(f"sandbox: a city of {city.people:,} people, six servers")
+    if "fakes" in parts:
+        report(f"fakes: {len(fakes.systems(settings.root))} departments in one process")
+        fakes.launch(settings, processes, city)
+    if "sandbox" in parts:
+        sandbox.start(settings, processes)
+        sandbox.write_connections(settings)
+    if "fakes" in parts:
+        for name, reason in fakes.await_ready(settings, processes).items():
+            report(f"fakes: {name} is not served: {reason}")
+        fakes.write_connections(settings)
 
 
 def _database(settings: Settings, report: Report) -> DatabaseUrls:

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tongban.kernel.errors import PortTaken
-from tongban.onboarding.fake.department import Answer, Department
+from tongban.onboarding.fake.department import Answer
 from tongban.onboarding.fake.routes import Request
 
 HOST = "127.0.0.1"
@@ -17,8 +18,16 @@ MOST_BYTES = 64 << 20
 Heard = Callable[[str, Answer], None]
 
 
+class Answering(Protocol):
+    """A department, or whatever else answers requests."""
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request."""
+        ...
+
+
 def open_server(
-    department: Department, port: int = 0, heard: Heard | None = None
+    department: Answering, port: int = 0, heard: Heard | None = None
 ) -> ThreadingHTTPServer:
     """Listen; the caller serves and closes.
 
@@ -69,12 +78,16 @@ def open_server(
 
 def url_of(server: ThreadingHTTPServer) -> str:
     """Base address of a listening server."""
-    name = server.socket.getsockname()
-    return f"http://{HOST}:{name[1]}"
+    return url_at(server.socket.getsockname()[1])
+
+
+def url_at(port: int) -> str:
+    """Base address of a server that listens on a port."""
+    return f"http://{HOST}:{port}"
 
 
 @contextmanager
-def serving(department: Department, port: int = 0) -> Generator[str]:
+def serving(department: Answering, port: int = 0) -> Generator[str]:
     """Serve in a thread until the block ends; gives the base address."""
     server = open_server(department, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
