@@ -14,8 +14,8 @@ from typing import Any
 
 from lxml import etree
 
+from connectors.protocols.bindings import XSD
 from connectors.protocols.samples import XSI
-from connectors.protocols.schema import XSD
 from connectors.protocols.shapes import Name, Shape
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for its element type

@@ -8,12 +8,14 @@ the code. Nothing here opens a socket.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
+from connectors.protocols.mended import mended
 from tongban.kernel.errors import InterfaceChanged
 from tongban.kernel.interfaces import Soap
 
@@ -118,20 +120,45 @@ class Library:
         Raises:
             InterfaceChanged: It is neither pinned nor standard.
         """
-        body = self.path(url).read_bytes()
-        if b"import" not in body:
+        path = self.path(url)
+        body = mended(path.read_bytes())
+        if b"import" not in body and b"include" not in body and b"redefine" not in body:
             return body
         try:
             root = etree.fromstring(body, safe_parser())
         except etree.XMLSyntaxError:
             return body  # whoever parses it will say so
         changed = False
-        for node in root.iter(f"{_XS}import"):
-            file = STANDARD.get(node.get("namespace", ""))
-            if file is not None and not self._is_pinned(node.get("schemaLocation"), url):
-                node.set("schemaLocation", (STANDARD_FOLDER / file).as_uri())
+        for node in root.iter(f"{_XS}import", f"{_XS}include", f"{_XS}redefine", f"{_WSDL}import"):
+            name = "location" if node.tag.startswith(_WSDL) else "schemaLocation"
+            target = self._leads_to(path, node.get(name), node.get("namespace", ""))
+            if target is not None:
+                node.set(name, target.as_uri())
                 changed = True
         return etree.tostring(root) if changed else body
+
+    def _leads_to(self, importer: Path, location: str | None, space: str) -> Path | None:
+        """Find the file that an import means; the pinned ones before those that we ship.
+
+        The names are compared as written, beside the importer: an address would lose every step
+        above the root of a disk or a host.
+        """
+        if location and "://" not in location:
+            beside = self._beside(importer, unquote(location))
+            named = self._soap.locations.get(beside, beside)
+            found = (self._folder / named).resolve()
+            if found in self._pinned:
+                return found
+        if space in STANDARD and not self._is_pinned(location, importer.as_uri()):
+            return STANDARD_FOLDER / STANDARD[space]
+        return None
+
+    def _beside(self, importer: Path, location: str) -> str:
+        try:
+            folder = importer.relative_to(self._folder).parent.as_posix()
+        except ValueError:
+            return location
+        return posixpath.normpath(posixpath.join(folder, location))
 
     def _is_pinned(self, location: str | None, base: str) -> bool:
         if not location:

@@ -12,24 +12,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree
 
+from connectors.protocols.bindings import (
+    SOAP_BINDINGS,
+    WSDL,
+    XSD,
+    Node,
+    is_qualified,
+    label,
+    local,
+    qname,
+    read_binding,
+    repeats,
+    soap_child,
+    soap_namespace,
+)
 from connectors.protocols.pinned import Library, safe_parser
 from connectors.protocols.shapes import Content, Name, Shape, Spoken, make_shape
 from tongban.kernel.errors import InterfaceChanged
 from tongban.kernel.interfaces import Soap
 
-Node = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
-
-XSD = "http://www.w3.org/2001/XMLSchema"
-WSDL = "http://schemas.xmlsoap.org/wsdl/"
-_SOAP_BINDINGS = (
-    "http://schemas.xmlsoap.org/wsdl/soap/",
-    "http://schemas.xmlsoap.org/wsdl/soap12/",
-)
 _ARRAYS = {
     ("http://schemas.xmlsoap.org/soap/encoding/", "Array"),
     ("http://www.w3.org/2003/05/soap-encoding", "Array"),
@@ -74,8 +79,11 @@ class Schemas:
         self._seen.add(("wsdl", url))
         root = self._parsed(url)
         target = root.get("targetNamespace", "")
+        if local(root) == "schema":  # some import it as if it were a WSDL
+            self._read_schema(root, url, target)
+            return
         for node in root:
-            kind = _local(node)
+            kind = local(node)
             if kind == "import":
                 self._read_wsdl(urljoin(url, node.get("location", "")))
             elif kind == "types":
@@ -91,16 +99,16 @@ class Schemas:
             self._messages[name] = node
         elif kind == "portType":
             self._port_types[name] = node
-        elif kind == "binding" and _soap_child(node, "binding") is not None:
+        elif kind == "binding" and soap_child(node, "binding") is not None:
             self._bindings[name] = (node, target)
         elif kind == "service":
             for port in node.iter(f"{{{WSDL}}}port"):
-                binding = _qname(port, port.get("binding", ""), target)
+                binding = qname(port, port.get("binding", ""), target)
                 self._ports.append((name[1], port.get("name", ""), binding))
 
     def _read_schema(self, schema: Node, url: str, target: str) -> None:
         for node in schema:
-            kind = _local(node)
+            kind = local(node)
             location = node.get("schemaLocation")
             if kind in {"import", "include", "redefine"} and location:
                 self._read_file(urljoin(url, location), None if kind == "import" else target)
@@ -110,12 +118,12 @@ class Schemas:
 
     def _register(self, parent: Node, schema: Node, target: str) -> None:
         for node in parent:
-            kind = _local(node)
+            kind = local(node)
             if kind in _KINDS and node.get("name"):
                 name = (target, node.get("name", ""))
                 self._known.setdefault((kind, name), (node, schema))
                 if node.get("substitutionGroup"):
-                    head = _qname(node, node.get("substitutionGroup", ""), target)
+                    head = qname(node, node.get("substitutionGroup", ""), target)
                     self._instead.setdefault(head, []).append(name)
 
     def _read_file(self, url: str, chameleon: str | None) -> None:
@@ -127,7 +135,7 @@ class Schemas:
         root = self._parsed(url)
         if chameleon and not root.get("targetNamespace"):
             root.set("targetNamespace", chameleon)  # an include takes its includer's namespace
-        if _local(root) == "schema":
+        if local(root) == "schema":
             self._read_schema(root, url, root.get("targetNamespace") or chameleon or "")
 
     def operation(self, name: str, soap: Soap) -> Spoken | None:
@@ -140,11 +148,12 @@ class Schemas:
 
     def _operation(self, name: str, soap: Soap) -> Spoken | None:
         for service, port, binding in self._ports:
+            found = self._binding(binding)
             wrong = (soap.service or service, soap.port or port) != (service, port)
-            if wrong or binding not in self._bindings:
+            if wrong or found is None:
                 continue
-            node, target = self._bindings[binding]
-            version = "1.2" if _soap_namespace(node) == _SOAP_BINDINGS[1] else "1.1"
+            node, target = found
+            version = "1.2" if soap_namespace(node) == SOAP_BINDINGS[1] else "1.1"
             if soap.port is None and version != soap.version:
                 continue
             for operation in node.iterchildren(f"{{{WSDL}}}operation"):
@@ -153,48 +162,53 @@ class Schemas:
                     return self._spoken(node, operation, target)
         return None
 
-    def _spoken(self, binding: Node, operation: Node, target: str) -> Spoken:
-        style = "document"
-        for owner in (binding, operation):
-            found = _soap_child(owner, "binding" if owner is binding else "operation")
-            style = (found.get("style") if found is not None else None) or style
-        bodies = [
-            body
-            for side in operation
-            if _local(side) in {"input", "output"}
-            for body in [_soap_child(side, "body")]
-            if body is not None
-        ]
-        encoded = any(body.get("use") == "encoded" for body in bodies)
-        namespace = next((b.get("namespace") for b in bodies if b.get("namespace")), "") or ""
-        port_type = self._port_types.get(_qname(binding, binding.get("type", ""), target))
-        name = operation.get("name", "")
-        sides = [self._side(port_type, name, side, style, target) for side in ("input", "output")]
-        return Spoken(sides[1], sides[0], style, encoded, namespace)
+    def _binding(self, name: Name) -> tuple[Node, str] | None:
+        """Give a binding; by its plain name where the port names another namespace."""
+        alike = [known for known in self._bindings if known[1] == name[1]]
+        return self._bindings.get(alike[0] if len(alike) == 1 else name)
 
-    def _side(self, port_type: Node | None, name: str, side: str, style: str, target: str) -> Shape:
+    def _spoken(self, binding: Node, operation: Node, target: str) -> Spoken:
+        bound = read_binding(binding, operation)
+        port_type = self._port_types.get(qname(binding, binding.get("type", ""), target))
+        name = operation.get("name", "")
+        sides = {}
+        for side in ("input", "output"):
+            message = self._message(port_type, name, side, target)
+            parts = bound.parts(message, side) if message is not None else []
+            sides[side] = (self._side(parts, name, side, bound.style), parts)
+        (request, asked), (answer, told) = sides["input"], sides["output"]
+        if bound.style == "rpc":
+            request = replace(request, space=bound.namespace)
+        names = [tuple(part.get("name", "") for part in parts) for parts in (asked, told)]
+        return Spoken(
+            answer=answer,
+            request=request,
+            style=bound.style,
+            encoded=bound.is_encoded,
+            namespace=bound.namespace,
+            action=bound.action,
+            parts=(names[0], names[1]),
+        )
+
+    def _side(self, parts: list[Node], name: str, side: str, style: str) -> Shape:
         """Describe the first element of a message's Body."""
-        wrapper = name if side == "input" else f"{name}Response"
-        message = self._message(port_type, name, side, target)
-        if message is None:
-            return Shape(wrapper, is_open=True)
-        parts = [self._part(part) for part in message.iterchildren(f"{{{WSDL}}}part")]
         if style == "document":
-            return parts[0] if parts else Shape("", is_open=True)
-        return Shape(wrapper, children=tuple(parts))
+            return self._part(parts[0]) if parts else Shape("", is_open=True)
+        wrapper = name if side == "input" else f"{name}Response"
+        return Shape(wrapper, children=tuple(map(self._part, parts)), is_open=not parts)
 
     def _message(self, port_type: Node | None, name: str, side: str, target: str) -> Node | None:
         for operation in port_type if port_type is not None else ():
-            if _local(operation) == "operation" and operation.get("name") == name:
-                found = next((n for n in operation if _local(n) == side), None)
+            if local(operation) == "operation" and operation.get("name") == name:
+                found = next((n for n in operation if local(n) == side), None)
                 if found is not None:
-                    return self._messages.get(_qname(found, found.get("message", ""), target))
+                    return self._messages.get(qname(found, found.get("message", ""), target))
         return None
 
     def _part(self, part: Node) -> Shape:
         if part.get("element"):
-            return self._global(_qname(part, part.get("element", ""), ""), part, 0)
-        name = _qname(part, part.get("type", ""), "")
+            return self._global(qname(part, part.get("element", ""), ""), part, 0)
+        name = qname(part, part.get("type", ""), "")
         content = self._type(name, 0)
         return make_shape(part.get("name", ""), name, content)
 
@@ -208,25 +222,26 @@ class Schemas:
         """Describe an element; `times` is the node that says how often."""
         target = schema.get("targetNamespace", "")
         if node.get("ref"):
-            return self._global(_qname(node, node.get("ref", ""), target), node, depth)
+            return self._global(qname(node, node.get("ref", ""), target), node, depth)
         name = node.get("name", "")
         if depth > DEEPEST:
             content, type_name = Content(is_open=True), ("", "")
         elif node.get("type"):
-            full = _qname(node, node.get("type", ""), target)
+            full = qname(node, node.get("type", ""), target)
             content, type_name = self._type(full, depth), full
         else:
-            inner = next((n for n in node if _local(n) in {"complexType", "simpleType"}), None)
+            inner = next((n for n in node if local(n) in {"complexType", "simpleType"}), None)
             content, type_name = Content(is_open=inner is None), ("", "")
             if inner is not None:
                 self._collect(inner, schema, content, depth)
         shape = make_shape(name, type_name, content)
         return replace(
             shape,
-            repeats=_repeats(times),
+            repeats=repeats(times),
             nillable=node.get("nillable") in {"true", "1"},
+            space=target if is_qualified(node, schema) else "",
             alternatives=tuple(self._substitutes((target, name))),
-            label=_label(node),
+            label=label(node),
         )
 
     def _substitutes(self, head: Name) -> Iterator[str]:
@@ -264,7 +279,7 @@ class Schemas:
         target = schema.get("targetNamespace", "")
         self._steps += 1
         for part in node:
-            kind = _local(part)
+            kind = local(part)
             if kind == "element":
                 content.add(self._element(part, schema, depth + 1, times=part))
             elif kind in {"sequence", "choice", "all", "complexContent", "simpleContent"}:
@@ -272,11 +287,11 @@ class Schemas:
             elif kind in {"extension", "restriction"}:
                 self._derive(part, schema, content, depth, kind)
             elif kind in {"group", "attributeGroup"} and part.get("ref"):
-                found = self._known.get((kind, _qname(part, part.get("ref", ""), target)))
+                found = self._known.get((kind, qname(part, part.get("ref", ""), target)))
                 if found is not None and depth <= DEEPEST:
                     self._collect(found[0], found[1], content, depth + 1)
             elif kind == "attribute":
-                name = part.get("name") or _qname(part, part.get("ref", ""), target)[1]
+                name = part.get("name") or qname(part, part.get("ref", ""), target)[1]
                 content.attributes.append(name)
             elif kind == "any":
                 content.is_open = True
@@ -284,16 +299,16 @@ class Schemas:
     def _particle(self, part: Node, schema: Node, content: Content, depth: int) -> None:
         before = len(content.children)
         self._collect(part, schema, content, depth)
-        if _local(part) == "all" or _repeats(part):
+        if local(part) == "all" or repeats(part):
             content.ordered = False
-        if _repeats(part):
+        if repeats(part):
             content.children[before:] = [
                 replace(c, repeats=True) for c in content.children[before:]
             ]
 
     def _derive(self, part: Node, schema: Node, content: Content, depth: int, kind: str) -> None:
         """Add what a derived type inherits; a restriction of SOAP's Array gets its item."""
-        name = _qname(part, part.get("base", ""), schema.get("targetNamespace", ""))
+        name = qname(part, part.get("base", ""), schema.get("targetNamespace", ""))
         if name in _ARRAYS:
             self._array(part, content, depth)
             return
@@ -310,43 +325,13 @@ class Schemas:
         for attribute in part.iter(f"{{{XSD}}}attribute"):
             written = attribute.get(f"{{{WSDL}}}arrayType", "")
             if written:
-                name = _qname(attribute, written.partition("[")[0], "")
+                name = qname(attribute, written.partition("[")[0], "")
                 item = make_shape("item", name, self._type(name, depth + 1))
                 content.array_of = name
                 content.children.append(replace(item, repeats=True, nillable=True))
                 content.is_open = True  # items may have any name
                 return
         self._collect(part, part, content, depth)
-
-
-def _repeats(node: Node) -> bool:
-    most = node.get("maxOccurs", "1")
-    return most == "unbounded" or (most.isdigit() and int(most) > 1)
-
-
-def _local(node: Any) -> str:
-    return etree.QName(node).localname if isinstance(node.tag, str) else ""
-
-
-def _qname(node: Node, text: str, target: str) -> Name:
-    """Resolve a prefixed name by the namespaces in force at a node."""
-    prefix, _, local = text.strip().rpartition(":")
-    return (node.nsmap.get(prefix or None) or ("" if prefix else target), local)
-
-
-def _soap_child(node: Node, name: str) -> Node | None:
-    tags = {f"{{{namespace}}}{name}" for namespace in _SOAP_BINDINGS}
-    return next((child for child in node if child.tag in tags), None)
-
-
-def _soap_namespace(binding: Node) -> str | None:
-    found = _soap_child(binding, "binding")
-    return None if found is None else etree.QName(found).namespace
-
-
-def _label(node: Node) -> str:
-    text = node.findtext(f"{{{XSD}}}annotation/{{{XSD}}}documentation") or ""
-    return text.strip().partition("\n")[0].strip()
 
 
 @lru_cache(maxsize=32)

@@ -17,6 +17,7 @@ class Shape:
 
     Attributes:
         name: Local name.
+        space: Namespace in which the element travels; empty for none.
         repeats: It may occur several times.
         nillable: `xsi:nil` is allowed.
         type_name: Local name of its type; empty when anonymous.
@@ -44,6 +45,7 @@ class Shape:
     attributes: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     label: str = ""
+    space: str = ""
 
     def child(self, name: str) -> Shape | None:
         """Give the child of that local name."""
@@ -91,6 +93,8 @@ class Spoken:
         style: `document` or `rpc`.
         encoded: Values are written by the rules of SOAP encoding.
         namespace: Of the rpc wrapper.
+        action: SOAPAction of the request.
+        parts: Parts of the request's and of the answer's Body.
     """
 
     answer: Shape
@@ -98,6 +102,8 @@ class Spoken:
     style: str
     encoded: bool
     namespace: str
+    action: str = ""
+    parts: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 def make_shape(name: str, kind: Name, content: Content) -> Shape:

@@ -2,7 +2,9 @@
 
 zeep reads the file from disk once, never from a department and never from the network; its digest
 must be the one in the system's YAML. Only requests go through zeep: answers are read by our own
-hardened parser. The service's address comes from the connection, not from the WSDL.
+hardened parser. Where zeep refuses a description, or drops the operation that is called, the
+request is composed from our own reading of the same file. The service's address comes from the
+connection, not from the WSDL.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from typing import Any
 
 from lxml import etree
 
+from connectors.protocols.composed import Unfit, compose
 from connectors.protocols.encoded import encode
 from connectors.protocols.pinned import Library, check_pinned
 from connectors.protocols.schema import schemas_of
+from connectors.protocols.shapes import Spoken
 from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
 from tongban.kernel.interfaces import Soap
 from tongban.kernel.yamlfile import suggestion
@@ -58,6 +62,7 @@ class Description:
         self._system = system
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self._own: dict[str, Spoken] = {}
 
     def _service(self) -> tuple[Any, Any]:
         """Load the client and the service proxy once.
@@ -124,9 +129,30 @@ class Description:
             )
         return operations[name]
 
+    def _spoken(self, name: str) -> Spoken | None:
+        return schemas_of(self._folder, self._soap).operation(name, self._soap)
+
+    def _without_zeep(self, name: str) -> Spoken | None:
+        """Give our own reading of an operation that zeep cannot give; None when zeep can.
+
+        Raises:
+            InterfaceChanged: We cannot either.
+        """
+        if name not in self._own:
+            try:
+                self.operation(name)
+            except InterfaceChanged:
+                check_pinned(self._folder, self._soap, self._system)
+                spoken = self._spoken(name)
+                if spoken is None or not spoken.request.name:
+                    raise
+                self._own[name] = spoken
+        return self._own.get(name)
+
     def action(self, name: str) -> str:
         """Give the SOAPAction of an operation."""
-        return str(self.operation(name).soapaction or "")
+        spoken = self._without_zeep(name)
+        return spoken.action if spoken else str(self.operation(name).soapaction or "")
 
     def envelope(self, name: str, message: dict[str, Any]) -> etree._Element:
         """Build the envelope of a request, checked against the WSDL's types.
@@ -134,23 +160,37 @@ class Description:
         Raises:
             ConfigInvalid: The declared message does not fit the operation.
         """
+        spoken = self._without_zeep(name)
+        envelope = self._composed(spoken, name, message) if spoken else self._made(name, message)
+        spoken = spoken or self._spoken(name)
+        if spoken is not None and spoken.encoded:
+            return encode(envelope, spoken.request.children)
+        return envelope
+
+    def _composed(self, spoken: Spoken, name: str, message: dict[str, Any]) -> etree._Element:
+        try:
+            return compose(spoken, message, ENVELOPES[self._soap.version])
+        except (Unfit, ValueError) as exc:
+            raise self._unfit(name, exc) from None
+
+    def _made(self, name: str, message: dict[str, Any]) -> etree._Element:
+        """Let zeep build the envelope."""
         import zeep.exceptions
 
-        self.operation(name)
         client, service = self._service()
         try:
             envelope: etree._Element = client.create_message(service, name, **message)
         except (zeep.exceptions.Error, *_UNFIT) as exc:
-            raise ConfigInvalid(
-                f"{self._system}: the message declared for {name} does not fit the WSDL "
-                f"({_place(exc)}); correct the call or the push mapping",
-                system=self._system,
-                operation=name,
-            ) from None  # foreign texts may quote a value
-        spoken = schemas_of(self._folder, self._soap).operation(name, self._soap)
-        if spoken is not None and spoken.encoded:
-            return encode(envelope, spoken.request.children)
+            raise self._unfit(name, exc) from None  # foreign texts may quote a value
         return envelope
+
+    def _unfit(self, name: str, exc: Exception) -> ConfigInvalid:
+        return ConfigInvalid(
+            f"{self._system}: the message declared for {name} does not fit the WSDL "
+            f"({_place(exc)}); correct the call or the push mapping",
+            system=self._system,
+            operation=name,
+        )
 
 
 def _place(exc: Exception) -> str:

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from connectors.protocols.bindings import Bound, read_binding
+from connectors.protocols.mended import mended
+from connectors.protocols.pinned import STANDARD
 from tongban.kernel.errors import ConfigInvalid, TongbanError
 from tongban.onboarding.described import Description, Node, Operation
 from tongban.onboarding.sources import Source, read_import
@@ -24,8 +27,8 @@ SOAP: Final = {
     "http://schemas.xmlsoap.org/wsdl/soap/": "1.1",
     "http://schemas.xmlsoap.org/wsdl/soap12/": "1.2",
 }
+KINDS = ("message", "portType", "binding")
 MOST_FILES = 200
-_STANDARD = ("http://www.w3.org/", "http://schemas.xmlsoap.org/", "http://docs.oasis-open.org/")
 Element = Any
 
 
@@ -38,6 +41,7 @@ class Wsdl:
         self.notes: list[str] = []
         self._roots: list[Element] = []
         self._names: dict[str, str] = {}
+        self._declared: dict[tuple[str, str], Element] = {}
         self._collect(source, source.name)
         if not any(root.tag == f"{WSDL}definitions" for root in self._roots):
             raise ConfigInvalid(
@@ -54,10 +58,11 @@ class Wsdl:
         root = parsed(source)
         self.files[name] = source.content
         self._roots.append(root)
-        for element in root.iter(f"{WSDL}import", f"{{{XS}}}import", f"{{{XS}}}include"):
+        kinds = (f"{{{XS}}}{kind}" for kind in ("import", "include", "redefine"))
+        for element in root.iter(f"{WSDL}import", *kinds):
             location = element.get("location") or element.get("schemaLocation")
             space = element.get("namespace") or ""
-            if location and not space.startswith(_STANDARD):
+            if location and space not in STANDARD:
                 self._import(source, name, location)
 
     def _import(self, source: Source, importer: str, location: str) -> None:
@@ -85,13 +90,15 @@ class Wsdl:
         return name
 
     def _named(self, kind: str, name: str) -> Element | None:
-        local = name.rpartition("}")[2]
-        for root in self._roots:
-            for element in root.iter(f"{WSDL}{kind}"):
+        """What is declared by that name; also where it is written without its namespace."""
+        if not self._declared:
+            for root in self._roots:
                 space = root.get("targetNamespace") or ""
-                if element.get("name") == local and name in {local, f"{{{space}}}{local}"}:
-                    return element
-        return None
+                for element in root.iterchildren(*(f"{WSDL}{kind}" for kind in KINDS)):
+                    key, plain = etree.QName(element).localname, element.get("name")
+                    self._declared.setdefault((key, f"{{{space}}}{plain}"), element)
+                    self._declared.setdefault((key, f"{{}}{plain}"), element)
+        return self._declared.get((kind, name))
 
     def describe(self) -> Description:
         """The description of its best port.
@@ -101,13 +108,11 @@ class Wsdl:
         """
         ports = list(self._ports())
         if not ports:
-            raise ConfigInvalid("the WSDL has no SOAP port; is it only an abstract part of one?")
+            raise ConfigInvalid(f"the WSDL has no SOAP port: {self._why_no_port()}")
         service, port, binding, version, address = min(ports, key=itemgetter(3))
         many = sum(1 for root in self._roots for _ in root.iter(f"{WSDL}port")) > 1
-        style = binding.find(f"{{{_space(version)}}}binding").get("style", "document")
         operations = tuple(
-            self._operation(binding, element, style)
-            for element in binding.findall(f"{WSDL}operation")
+            self._operation(binding, element) for element in binding.findall(f"{WSDL}operation")
         )
         text = b"".join(self.files.values())
         auth = ({"kind": "ws_security_username"},) if b"UsernameToken" in text else ()
@@ -127,12 +132,25 @@ class Wsdl:
             notes=tuple(self.notes),
         )
 
+    def _binding_of(self, port: Element) -> Element | None:
+        """The binding that a port names; by its plain name where the namespace is another."""
+        wanted = qualified(port, port.get("binding", ""))
+        plain = wanted.rpartition("}")[2]
+        alike = [
+            binding
+            for root in self._roots
+            for binding in root.iter(f"{WSDL}binding")
+            if binding.get("name") == plain
+        ]
+        found = self._named("binding", wanted)
+        return alike[0] if found is None and len(alike) == 1 else found
+
     def _ports(self) -> Any:
         """Every SOAP port: service, port, binding, version, address."""
         for root in self._roots:
             for service in root.iter(f"{WSDL}service"):
                 for port in service.iter(f"{WSDL}port"):
-                    binding = self._named("binding", qualified(port, port.get("binding", "")))
+                    binding = self._binding_of(port)
                     if binding is None:
                         continue
                     for space, version in SOAP.items():
@@ -141,45 +159,63 @@ class Wsdl:
                             address = "" if place is None else place.get("location", "")
                             yield service.get("name"), port.get("name"), binding, version, address
 
-    def _operation(self, binding: Element, element: Element, style: str) -> Operation:
+    def _why_no_port(self) -> str:
+        """What is there instead, and what to do."""
+        bindings = [b for root in self._roots for b in root.iter(f"{WSDL}binding")]
+        spoken = [b for b in bindings if any(b.find(f"{{{s}}}binding") is not None for s in SOAP)]
+        wanted = {
+            port.get("binding", "").rpartition(":")[2]
+            for root in self._roots
+            for port in root.iter(f"{WSDL}port")
+        }
+        if not bindings:
+            return "it is only the abstract part of one; give the file that imports it"
+        if not spoken:
+            return "its bindings are not SOAP over HTTP; a REST system speaks to such a service"
+        names = ", ".join(sorted(b.get("name", "") for b in spoken)[:5])
+        if not wanted:
+            return f"it binds {names} but has no wsdl:service; ask for the file that has it"
+        told = ", ".join(sorted(wanted)[:5])
+        return f"its ports name the binding {told}, but it binds {names}; correct the file"
+
+    def _operation(self, binding: Element, element: Element) -> Operation:
         name = element.get("name", "")
         port_type = self._named("portType", qualified(binding, binding.get("type", "")))
         declared = None
         if port_type is not None:
             found = (o for o in port_type.findall(f"{WSDL}operation") if o.get("name") == name)
             declared = next(found, None)
-        own = element.find("{*}operation")
-        style = style if own is None else own.get("style", style)
+        bound = read_binding(binding, element)
         if declared is None:
             return Operation(name=name)
         label = declared.findtext(f"{WSDL}documentation") or ""
-        given = self._message(declared, "input", style)
-        answer = self._message(declared, "output", style)
+        given = self._message(declared, "input", bound)
+        answer = self._message(declared, "output", bound)
         return Operation(
             name=name,
             label=" ".join(label.split())[:200],
             inputs=() if given is None else given.children,
             output=answer,
-            element=name if given is None or style == "rpc" else given.name,
+            element=name if given is None or bound.style == "rpc" else given.name,
         )
 
-    def _message(self, operation: Element, direction: str, style: str) -> Node | None:
+    def _message(self, operation: Element, direction: str, bound: Bound) -> Node | None:
         """What travels: the element of a document message, or the parts of an rpc one."""
         reference = operation.find(f"{WSDL}{direction}")
         if reference is None:
             return None
         message = self._named("message", qualified(reference, reference.get("message", "")))
-        parts = [] if message is None else message.findall(f"{WSDL}part")
+        parts = [] if message is None else bound.parts(message, direction)
         nodes = []
         for part in parts:
             if part.get("element"):
-                found = self.schemas.element(qualified(part, part.get("element")))
-                if found is not None and style == "document":
+                found = self.schemas.element(qualified(part, part.get("element", "")))
+                if found is not None and bound.style == "document":
                     return found
                 nodes += [found] if found is not None else []
             elif part.get("type"):
-                kind = qualified(part, part.get("type"))
-                nodes.append(self.schemas.of_type(part.get("name"), kind))
+                kind = qualified(part, part.get("type", ""))
+                nodes.append(self.schemas.of_type(part.get("name", ""), kind))
         suffix = "Response" if direction == "output" else ""
         return Node(
             name=operation.get("name", "") + suffix,
@@ -197,19 +233,16 @@ def parsed(source: Source) -> Element:
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root: Element = etree.fromstring(source.content, parser)
+        root: Element = etree.fromstring(mended(source.content), parser)
     except etree.XMLSyntaxError as exc:
+        reason = (exc.msg or "").partition(", line")[0][:150]
         raise ConfigInvalid(
-            f"{source.location}:{exc.lineno}: this is no well-formed XML; give the WSDL itself, "
-            "not a web page about it"
+            f"{source.location}:{exc.lineno}: this is no well-formed XML ({reason}); give the WSDL "
+            "itself, not a web page about it"
         ) from None
     if root.getroottree().docinfo.doctype:
         raise ConfigInvalid(f"{source.location}: carries a DTD; remove it, entities are not read")
     return root
-
-
-def _space(version: str) -> str:
-    return next(space for space, known in SOAP.items() if known == version)
 
 
 def read_wsdl(source: Source) -> Description:

@@ -19,6 +19,9 @@ XS: Final = "http://www.w3.org/2001/XMLSchema"
 _XS = f"{{{XS}}}"
 _ARRAY_TYPE = "{http://schemas.xmlsoap.org/wsdl/}arrayType"
 MOST_DEPTH = 14
+MOST_NODES = 4000  # of one message; what has more is no record that anybody wants whole
+ALL_NODES = 150_000  # of all messages; past them each still gets the first few
+FEW_NODES = 300
 _INTEGERS = (
     "integer int long short byte nonNegativeInteger positiveInteger nonPositiveInteger "
     "negativeInteger unsignedInt unsignedLong unsignedShort unsignedByte"
@@ -39,6 +42,7 @@ class Schemas:
 
     def __init__(self, roots: Iterable[Element]) -> None:
         self._found: dict[tuple[str, str], Element] = {}
+        self._left, self._all = MOST_NODES, ALL_NODES
         for root in roots:
             space = root.get("targetNamespace") or ""
             for child in root:
@@ -50,14 +54,22 @@ class Schemas:
     def element(self, name: str) -> Node | None:
         """A global element by its qualified name."""
         found = self._found.get(("element", name))
+        self._begin()
         return None if found is None else self.node(found, frozenset(), 0)
 
     def of_type(self, name: str, type_name: str) -> Node:
         """A node of that name and type, as parts of rpc messages are declared."""
-        return self._typed(Node(name=name), type_name, frozenset(), 0)
+        self._begin()
+        return self._typed(Node(name=name, required=True), type_name, frozenset(), 0)
+
+    def _begin(self) -> None:
+        """Allow a message its share of nodes: types that nest in squares grow beyond measure."""
+        self._left = MOST_NODES if self._all > 0 else FEW_NODES
 
     def node(self, element: Element, seen: frozenset[str], depth: int) -> Node:
         """One element declaration as a tree."""
+        self._left -= 1
+        self._all -= 1
         most = element.get("maxOccurs", "1")
         facts: Facts = {
             "name": element.get("name") or "",
@@ -70,7 +82,7 @@ class Schemas:
             target = qualified(element, element.get("ref"))
             found = self._found.get(("element", target))
             base = Node(target.rpartition("}")[2], is_open=True)
-            if found is not None and target not in seen:
+            if found is not None and target not in seen and self._left >= 0:
                 base = self.node(found, seen | {target}, depth + 1)
             return _with(
                 base, **{**facts, "name": base.name, "label": facts["label"] or base.label}
@@ -79,7 +91,7 @@ class Schemas:
         if element.get("type"):
             return self._typed(node, qualified(element, element.get("type")), seen, depth)
         inline = element.find(f"{_XS}complexType")
-        if inline is not None:
+        if inline is not None and self._left >= 0:
             return self._complex(node, inline, seen, depth)
         simple = element.find(f"{_XS}simpleType")
         return node if simple is None else self._simple(node, simple, seen)
@@ -89,7 +101,7 @@ class Schemas:
         if space == XS or ("soap" in space and ("type", name) not in self._found):
             return _with(node, type=BUILT_IN.get(local, "string"), is_open=local == "anyType")
         found = self._found.get(("type", name))
-        if found is None or name in seen or depth > MOST_DEPTH:
+        if found is None or name in seen or depth > MOST_DEPTH or self._left < 0:
             return _with(node, type="object", is_open=True)
         if etree.QName(found).localname == "simpleType":
             return self._simple(node, found, seen | {name})
