@@ -26,6 +26,7 @@ GROUPS = (
     "system",
     "contract",
     "subject",
+    "compare",
     "audit",
     "testing",
 )

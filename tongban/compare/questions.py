@@ -22,7 +22,6 @@ from tongban.kernel.identifiers import (
     real_estate_unit_is_valid,
     resident_id_is_valid,
 )
-from tongban.kernel.yamlfile import suggestion
 from tongban.normalize.identifiers import resident_id
 from tongban.normalize.text import code_form, half_width, person_name
 
@@ -141,11 +140,11 @@ def _normal(spec: Compare, questions: Sequence[Question]) -> list[Question]:
 
 def _problems(spec: Compare, given: Question, question: Question) -> list[str]:
     """What is wrong with one question: fields and rules."""
-    found = [
-        f'unknown field "{name}"{suggestion(name, spec.asks)}'
-        for name in given.fields
-        if name not in spec.asks
-    ]
+    found = []
+    strange = len(set(given.fields) - set(spec.asks))
+    if strange:  # not named: where a table has no header, its first person stands there
+        wanted = ", ".join(spec.asks)
+        found.append(f"{strange} fields that are not asked for; expected {wanted}")
     for name, item in spec.asks.items():
         text = question.fields[name]
         if not text:

@@ -30,7 +30,7 @@ def append(conn: Connection, kind: str, subject: Mapping[str, Any], leaf: bytes)
 
     Args:
         conn: The transaction that the entry is about; commit right after.
-        kind: What happened: load, receipts, access, approval, configuration.
+        kind: What happened: load, receipts, access, approval, comparison, configuration.
         subject: Ids and counts (text, whole numbers, booleans, lists, dicts); never a value.
         leaf: Digest of what the entry is about.
 
