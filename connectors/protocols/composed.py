@@ -69,8 +69,10 @@ def _fill(element: Element, shape: Shape, value: Any, path: list[str]) -> None:
         return
     waiting = dict(value)
     for name in shape.attributes:
-        if waiting.get(name) is not None and shape.child(name) is None:
-            element.set(name, _text(waiting.pop(name)) or "")
+        key = name if name in waiting and shape.child(name) is None else f"@{name}"
+        given = waiting.pop(key, None)
+        if given is not None:
+            element.set(name, _text(given) or "")
     if _TEXT in waiting and shape.child(_TEXT) is None:
         element.text = _text(waiting.pop(_TEXT))
     places = {child.name: at for at, child in enumerate(shape.children)}

@@ -105,6 +105,13 @@ class Spoken:
     action: str = ""
     parts: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
+    @property
+    def is_one_value(self) -> bool:
+        """Whether the request is one element with a text, which no parameter name stands for."""
+        request = self.request
+        bare = bool(request.type_name) and not (request.children or request.attributes)
+        return self.style == "document" and bare and not request.is_open
+
 
 def make_shape(name: str, kind: Name, content: Content) -> Shape:
     """Make the shape of an element from its type's content."""

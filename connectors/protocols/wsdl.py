@@ -9,6 +9,7 @@ connection, not from the WSDL.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,16 @@ def _first_line(exc: Exception) -> str:
 
 # What zeep raises for a message or an operation that it cannot make, beside its own errors.
 _UNFIT = (TypeError, ValueError, AttributeError, KeyError, AssertionError)
+_STUMBLES = (AttributeError, KeyError, AssertionError)  # its own defects, not the message's
+_DEFECT = re.compile(r"is not an iterator")
+_NO_PLACE = re.compile(r"unexpected keyword argument '(@?[\w.-]{1,80})'")  # a name, never a value
+
+
+def _for_zeep(value: Any) -> Any:
+    """Write attributes as zeep has them: `@name` in YAML is `name` there."""
+    if isinstance(value, dict):
+        return {name.removeprefix("@"): _for_zeep(inner) for name, inner in value.items()}
+    return [_for_zeep(item) for item in value] if isinstance(value, list) else value
 
 
 class Description:
@@ -160,27 +171,33 @@ class Description:
         Raises:
             ConfigInvalid: The declared message does not fit the operation.
         """
-        spoken = self._without_zeep(name)
-        envelope = self._composed(spoken, name, message) if spoken else self._made(name, message)
-        spoken = spoken or self._spoken(name)
+        own = self._without_zeep(name)
+        spoken = own or self._spoken(name)
+        if own is not None or (spoken is not None and spoken.is_one_value and message):
+            envelope = self._composed(own or spoken, name, message)
+        else:
+            envelope = self._made(spoken, name, message)
         if spoken is not None and spoken.encoded:
             return encode(envelope, spoken.request.children)
         return envelope
 
-    def _composed(self, spoken: Spoken, name: str, message: dict[str, Any]) -> etree._Element:
+    def _composed(self, spoken: Any, name: str, message: dict[str, Any]) -> etree._Element:
         try:
             return compose(spoken, message, ENVELOPES[self._soap.version])
         except (Unfit, ValueError) as exc:
             raise self._unfit(name, exc) from None
 
-    def _made(self, name: str, message: dict[str, Any]) -> etree._Element:
-        """Let zeep build the envelope."""
+    def _made(self, spoken: Spoken | None, name: str, message: dict[str, Any]) -> etree._Element:
+        """Let zeep build the envelope; where it stumbles over the schema, we do."""
         import zeep.exceptions
 
         client, service = self._service()
         try:
-            envelope: etree._Element = client.create_message(service, name, **message)
+            envelope: etree._Element = client.create_message(service, name, **_for_zeep(message))
         except (zeep.exceptions.Error, *_UNFIT) as exc:
+            stumbled = isinstance(exc, _STUMBLES) or _DEFECT.search(str(exc)) is not None
+            if stumbled and spoken is not None and not spoken.request.is_open:
+                return self._composed(spoken, name, message)
             raise self._unfit(name, exc) from None  # foreign texts may quote a value
         return envelope
 
@@ -197,6 +214,9 @@ def _place(exc: Exception) -> str:
     """Name the element that does not fit; foreign texts may hold values, paths do not."""
     path = getattr(exc, "path", None)
     kind = type(exc).__name__
+    unknown = _NO_PLACE.search(str(exc))
+    if unknown is not None:
+        return f"it has no element or attribute {unknown[1]}"
     return f"{kind} at {'.'.join(str(p) for p in path)}" if path else kind
 
 

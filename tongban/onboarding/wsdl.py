@@ -8,6 +8,7 @@ go through zeep, which is stricter; what this reader understands, zeep may still
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -194,7 +195,7 @@ class Wsdl:
         return Operation(
             name=name,
             label=" ".join(label.split())[:200],
-            inputs=() if given is None else given.children,
+            inputs=_inputs(given),
             output=answer,
             element=name if given is None or bound.style == "rpc" else given.name,
         )
@@ -223,6 +224,13 @@ class Wsdl:
             children=tuple(nodes),
             namespace=operation.getroottree().getroot().get("targetNamespace") or "",
         )
+
+
+def _inputs(given: Node | None) -> tuple[Node, ...]:
+    """The parts of a message; a message that is one value is its own part."""
+    if given is None or given.type == "object" or given.children:
+        return () if given is None else given.children
+    return () if given.is_open else (replace(given, required=True),)
 
 
 def parsed(source: Source) -> Element:
