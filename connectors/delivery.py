@@ -8,25 +8,34 @@ request that may have taken effect.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import starmap
+from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
+
+import msgspec
+import polars as pl
 
 from connectors.caller import Caller, undeclared
 from connectors.caller import Outcome as Answered
 from connectors.documents import Document
 from connectors.paging import first_place, walk
 from connectors.replies import Place, Reply
-from connectors.templates import fill, version_as_time, version_from_time
+from connectors.templates import compile_template, version_as_time, version_from_time
 from tongban.kernel.errors import AnswerUnreadable, DeliveryUnclear
 from tongban.kernel.interfaces import Call
 from tongban.kernel.records import Outcome, OutgoingRecord, Receipt, RecordShape
-from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Statement
+from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Sign, Statement
 
 _BATCHES = UUID("6f1f7c0e-5d0c-5a57-9d4b-0f6b2a1c9e11")
+_TOLD = ("receipt_no", "code", "message")
 UNSENDABLE = "HUB_UNSENDABLE_CHARACTER"
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_TEXT = re.compile(r"[\ud800-\udfff]")
+# In JSON text a control character is an escape, and U+FFFE and U+FFFF are these bytes.
+_MAYBE_NOT_XML = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]")
 
 
 class Delivery:
@@ -37,6 +46,16 @@ class Delivery:
         self._dataset = dataset
         self._accepted = accepted
         self._where = f"{caller.system.system}: {dataset}"
+        self._facts: dict[str, Callable[[OutgoingRecord], Any]] = {
+            "guid": attrgetter("guid"),
+            "op": attrgetter("op"),
+            "version": attrgetter("version"),
+            "version_time": lambda record: version_as_time(record.version),
+            "digest": attrgetter("digest"),
+            "data": attrgetter("data"),
+            "now": self._now,
+        }
+        self._written = compile_template(accepted.record, self._facts)
 
     def send(self, records: Sequence[OutgoingRecord]) -> list[Receipt]:
         """Send a batch; see `Connector.send`."""
@@ -68,8 +87,12 @@ class Delivery:
         written = [self._written(record) for record in records]
         values: dict[str, Any] = {"records": written, "batch_id": batch_id(records)}
         if self._accepted.batch == 1:
-            values |= {**self._facts(records[0]), "record": written[0]}
+            facts = {name: partial(get, records[0]) for name, get in self._facts.items()}
+            values |= {**facts, "record": written[0]}
         return values
+
+    def _now(self, _record: OutgoingRecord, pattern: str = "iso") -> str:
+        return self._caller.now(pattern)
 
     def _told(self, guid: str, said: Outcome, outcome: Answered) -> dict[str, Receipt]:
         """Make the receipt that an HTTP status is; the body may say more."""
@@ -93,27 +116,13 @@ class Delivery:
         """Refuse by ourselves the records that the protocol cannot carry, not their batch."""
         interface = self._caller.system.interface_of(self._accepted.call)
         bad = _NOT_XML if interface.soap is not None else _NOT_TEXT
-        if not _holds([record.data for record in records], bad):
+        if not _may_hold([record.data for record in records], bad):
             return {}
         text = "a field holds a control character that this protocol cannot carry"
         return {
             record.guid: Receipt(record.guid, "rejected", code=UNSENDABLE, message=text)
             for record in records
             if _holds(record.data, bad)
-        }
-
-    def _written(self, record: OutgoingRecord) -> Any:
-        return fill(self._accepted.record, self._facts(record))
-
-    def _facts(self, record: OutgoingRecord) -> dict[str, Any]:
-        return {
-            "guid": record.guid,
-            "op": record.op,
-            "version": record.version,
-            "version_time": lambda: version_as_time(record.version),
-            "digest": record.digest,
-            "data": record.data,
-            "now": self._caller.now,
         }
 
     def _receipts(self, document: Document | None, guids: Sequence[str]) -> dict[str, Receipt]:
@@ -166,6 +175,15 @@ class Delivery:
                 yield _statement_row(item, spec, where)
 
 
+def _may_hold(documents: list[dict[str, Any]], bad: re.Pattern[str]) -> bool:
+    """Tell at little cost whether a closer look is needed: one encoding, one search for all."""
+    try:
+        text = msgspec.json.encode(documents)
+    except (TypeError, ValueError):  # a half of a surrogate pair, or a value JSON has not
+        return True
+    return bad is _NOT_XML and _MAYBE_NOT_XML.search(text) is not None
+
+
 def _holds(value: Any, bad: re.Pattern[str]) -> bool:
     """Tell whether any text inside holds such a character; one search for all of them."""
     texts: list[str] = []
@@ -194,7 +212,7 @@ def _read_receipts(document: Document, spec: RecordAnswers, lone: str | None) ->
     record, whose key the answer need not repeat.
     """
     signs = [
-        (outcome, sign.path, {word.lower() for word in sign.equals})
+        (outcome, sign)
         for outcome, sign in (
             ("duplicate", spec.duplicate),
             ("rejected", spec.rejected),
@@ -203,29 +221,40 @@ def _read_receipts(document: Document, spec: RecordAnswers, lone: str | None) ->
         if sign is not None
     ]
     told = (spec.receipt_no, spec.code, spec.message)
-    paths = tuple(dict.fromkeys(filter(None, [spec.guid, *told, *(path for _, path, _ in signs)])))
-    receipts = []
-    for row in _answer_rows(document, spec.records, paths, is_lone=lone is not None):
-        values = dict(zip(paths, row, strict=True))
-        guid = values[spec.guid] if spec.guid else lone
-        said = next((o for o, path, words in signs if _shows(values[path], words)), None)
-        if guid and said:
-            texts = [(values[path] or "") if path else "" for path in told]
-            receipts.append(Receipt(guid, said, *texts))  # type: ignore[arg-type] # the names above
-    return receipts
+    asked = [spec.guid, *told, *(sign.path for _, sign in signs)]
+    paths = tuple(dict.fromkeys(filter(None, asked)))
+    frame = _answers(document, spec.records, paths, is_lone=lone is not None)
+    said = pl.coalesce(
+        *(
+            pl.when(pl.col(sign.path).str.strip_chars().str.to_lowercase().is_in(_words(sign)))
+            .then(pl.lit(outcome))
+            .otherwise(None)
+            for outcome, sign in signs
+        ),
+        pl.lit(None, pl.String),
+    )
+    texts = [pl.col(path).fill_null("") if path else pl.lit("") for path in told]
+    read = frame.select(
+        (pl.col(spec.guid) if spec.guid else pl.lit(lone)).alias("guid"),
+        said.alias("said"),
+        *(text.alias(name) for text, name in zip(texts, _TOLD, strict=True)),
+    ).filter(pl.col("guid").str.len_bytes() > 0, pl.col("said").is_not_null())
+    return list(starmap(Receipt, read.iter_rows()))
 
 
-def _answer_rows(
+def _words(sign: Sign) -> list[str]:
+    return [word.lower() for word in sign.equals]
+
+
+def _answers(
     document: Document, records: str, paths: tuple[str, ...], *, is_lone: bool
-) -> Iterable[tuple[str | None, ...]]:
+) -> pl.DataFrame:
+    """The answers as text columns, one row each."""
     if is_lone and not records:
-        return [tuple(document.text(path) for path in paths)]
+        told = {path: [document.text(path)] for path in paths}
+        return pl.DataFrame(told, dict.fromkeys(paths, pl.String))
     shape = RecordShape(fields=paths, explode=None, known=frozenset(paths))
-    return document.columns(records, shape, whole=False).frame.iter_rows()
-
-
-def _shows(value: str | None, words: set[str]) -> bool:
-    return value is not None and value.strip().lower() in words
+    return document.columns(records, shape, whole=False).frame
 
 
 def _statement_row(item: Document, spec: Statement, where: str) -> tuple[str, int, str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from lxml import etree
@@ -35,6 +35,7 @@ _LETTERS: Final = (
 _VERSION_ORIGIN = datetime(2000, 1, 1, tzinfo=BEIJING)
 
 Values = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class _Absent:
@@ -129,6 +130,58 @@ def _fill(template: Any, values: Values) -> Any:
     return template
 
 
+def compile_template(
+    template: Any, getters: Mapping[str, Callable[[T], Any]]
+) -> Callable[[T], Any]:
+    """Make a function that fills a template from one object, for templates of every record.
+
+    It does what `fill` does with `{name: getter(it)}`, several times as fast: a placeholder that
+    stands alone is its getter, and the template is not walked again.
+
+    Args:
+        template: As declared.
+        getters: By placeholder name, what gives the value.
+
+    Raises:
+        ConfigInvalid: A placeholder is unknown here.
+    """
+    for name in names_in(template):
+        _known(name, getters)
+    members = _plain_members(template, getters)
+    if members is None:
+        return lambda it: fill(
+            template, {name: partial(getter, it) for name, getter in getters.items()}
+        )
+    if all(key != SPREAD for key, _ in members):
+        return lambda it: {key: get(it) for key, get in members}
+
+    def spread(it: T) -> dict[str, Any]:
+        filled: dict[str, Any] = {}
+        for key, get in members:
+            if key == SPREAD:
+                filled |= get(it)
+            else:
+                filled[key] = get(it)
+        return filled
+
+    return spread
+
+
+def _plain_members(
+    template: Any, getters: Mapping[str, Callable[[T], Any]]
+) -> list[tuple[str, Callable[[T], Any]]] | None:
+    """Members of a mapping whose every value is one bare placeholder; None for any other."""
+    if not isinstance(template, dict):
+        return None
+    found = []
+    for key, value in template.items():
+        whole = _single(value) if isinstance(value, str) else None
+        if whole is None or whole[1] or whole[2] or key in {"$json", "$xml"}:
+            return None
+        found.append((str(key), getters[whole[0]]))
+    return found
+
+
 def _fill_mapping(template: dict[str, Any], values: Values) -> Any:
     if len(template) == 1 and "$json" in template:
         return json_text(_fill(template["$json"], values))
@@ -163,11 +216,15 @@ def _groups(match: re.Match[str]) -> tuple[str, str | None, str | None]:
     return name, argument, optional
 
 
-def _value(name: str, argument: str | None, optional: str | None, values: Values) -> Any:
+def _known(name: str, values: Mapping[str, Any]) -> None:
     if name not in values:
         raise ConfigInvalid(
             f"unknown placeholder {{{name}}} in a call{suggestion(name, values)}", name=name
         )
+
+
+def _value(name: str, argument: str | None, optional: str | None, values: Values) -> Any:
+    _known(name, values)
     value = values[name]
     if callable(value):
         value = value(argument) if argument else value()

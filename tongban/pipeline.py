@@ -24,6 +24,7 @@ from uuid import UUID, uuid4, uuid5
 from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
+from tongban.kernel.collecting import rare_collections
 from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed
@@ -61,6 +62,7 @@ __all__ = [
 PARENT_PATIENCE_S = 20.0  # a case's acceptance row is on its way while its process rows wait
 
 
+@rare_collections()
 def pull(
     hub: Hub,
     dataset: str,
@@ -126,6 +128,7 @@ def pull(
     )
 
 
+@rare_collections()
 def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
     """Decode, normalize, validate, protect and store one dataset of a complete landing.
 
@@ -167,6 +170,7 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
     return _loaded(hub, transfer_id)
 
 
+@rare_collections()
 def push(
     hub: Hub, target: str, dataset: str, *, limit: int | None = None, run_id: str | None = None
 ) -> Pushed:

@@ -211,9 +211,11 @@ def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, A
                 continue
             rows = connection.execute(DELIVERED, [SUBSTATION, route.dataset, list(CLOSED_WELL)])
             sent = {(route.dataset, str(row["record_id"]), str(row["digest"])) for row in rows}
+            said = [(guid, digest) for guid, _version, digest in connector.statement(route.dataset)]
+            keyed = vault.keyed_all([digest for _guid, digest in said])
             held = {
-                (route.dataset, str(UUID(guid)), vault.keyed(bytes.fromhex(digest)).hex())
-                for guid, _version, digest in connector.statement(route.dataset)
+                (route.dataset, str(UUID(guid)), (digest or b"").hex())
+                for (guid, _), digest in zip(said, keyed, strict=True)
             }
             lines += _differences("substation", sent - held, "missing", held - sent, "unknown")
     finally:

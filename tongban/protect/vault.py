@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -29,9 +29,10 @@ class Vault:
         """A value as it may be shown; see `mask`."""
         return mask(kind, value)
 
-    def keyed(self, digest: bytes) -> bytes:
-        """A digest as it may be stored: without the key nobody can test a guess against it."""
-        return keyed_digest(self._keyring.derived("delivery"))(digest)
+    def keyed_all(self, digests: Sequence[str | None]) -> list[bytes | None]:
+        """Digests, lower hex, as they may be stored: without the key nobody can test a guess."""
+        keyed = keyed_digest(self._keyring.derived("delivery"))
+        return [None if digest is None else keyed(bytes.fromhex(digest)) for digest in digests]
 
     def seal(self, context: str, data: bytes) -> bytes:
         """Seal a message that may quote a record."""

@@ -26,7 +26,7 @@ from tongban.push.outbox import claim, seconds_until_due
 from tongban.push.payload import compile_push
 from tongban.push.receipts import ANSWERS, PARK_AFTER, record_answers
 from tongban.push.rows import Vault
-from tongban.push.sending import Channel, Outgoing, Sender, prepare, send_batch
+from tongban.push.sending import Answer, Channel, Outgoing, Sender, prepare, send_batch
 from tongban.store.engine import transaction
 from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
 
@@ -62,6 +62,7 @@ class PushCounts:
         return PushCounts(*(getattr(self, n) + getattr(other, n) for n in _COUNTED))
 
 
+_ANSWER_FIELDS = ("guid", "version", "state", "receipt_no", "code", "digest", "sealed")
 _COUNTED = tuple(PushCounts.__dataclass_fields__)
 
 
@@ -217,7 +218,7 @@ def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) ->
             run_id=run.run_id,
         )
     target, dataset = run.channel.target, run.channel.dataset
-    answers = pl.DataFrame(going.answers, schema=ANSWERS)
+    answers = _as_frame(going.answers, run.channel.vault)
     record_answers(conn, target, dataset, answers, run.transfer_id, park_after=run.park_after)
     if run.transfer_id is None:
         return
@@ -231,7 +232,7 @@ def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) ->
     add_counts(conn, run.transfer_id, added, is_last=False)
     if run.evidence is not None:
         subject = {"transfer": str(run.transfer_id), "target": target, "dataset": dataset, **added}
-        run.evidence(conn, subject, [_leaf(answer) for answer in going.answers])
+        run.evidence(conn, subject, _leaves(answers))
 
 
 def _finish(run: _Run) -> None:
@@ -258,9 +259,9 @@ def _wait(run: _Run, until: float) -> bool:
     return True
 
 
-def _counted(answers: Sequence[dict[str, Any]]) -> PushCounts:
+def _counted(answers: Sequence[Answer]) -> PushCounts:
     """Answers by outcome; what was kept back or did not go out is not `sent`."""
-    by_state = Counter(answer["state"] for answer in answers)
+    by_state = Counter(answer.state for answer in answers)
     return PushCounts(
         sent=len(answers) - by_state["withheld"] - by_state["queued"],
         accepted=by_state["accepted"],
@@ -272,9 +273,25 @@ def _counted(answers: Sequence[dict[str, Any]]) -> PushCounts:
     )
 
 
-def _leaf(answer: dict[str, Any]) -> bytes:
-    """What the evidence keeps of one answer: record, version, content and outcome."""
-    digest: bytes = answer["digest"] or b""
-    version = int(answer["version"]).to_bytes(4, "big")
-    state: str = answer["state"]
-    return bytes.fromhex(answer["record_id"]) + version + digest + state.encode()
+def _as_frame(answers: Sequence[Answer], vault: Vault) -> pl.DataFrame:
+    """Answers as columns; a document's digest is stored keyed."""
+    told = zip(*answers, strict=True)
+    columns: dict[str, Sequence[Any]] = dict(zip(Answer._fields, told, strict=True))
+    columns["digest"] = vault.keyed_all(columns["digest"])
+    named = [columns[name] for name in _ANSWER_FIELDS]
+    return pl.DataFrame(dict(zip(ANSWERS, named, strict=True)), schema=ANSWERS)
+
+
+def _leaves(answers: pl.DataFrame) -> list[bytes]:
+    """What the evidence keeps of each answer: record, version, content and outcome."""
+    names = answers["record_id"].str.replace_all("-", "", literal=True)
+    columns = (
+        names.str.decode("hex").to_list(),
+        answers["version"].to_list(),
+        answers["digest"].to_list(),
+        answers["state"].cast(pl.Binary).to_list(),
+    )
+    return [
+        record + version.to_bytes(4, "big") + (digest or b"") + state
+        for record, version, digest, state in zip(*columns, strict=True)
+    ]

@@ -3,7 +3,8 @@
 A claim is a row lock: it lasts as long as the worker's transaction, so a worker that dies gives
 its rows back at once, and two workers never hold the same row. Of a record only the newest
 version goes out; older ones that nobody holds are superseded, and while another worker holds
-an older one the newer one waits. Rows are never deleted.
+an older one the newer one waits. Rows are never deleted. Rows of a transfer whose push waits for
+a person (`held_by`) are not claimed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CLAIM = text("""
     INSERT INTO push_claim
     SELECT o.record_id, o.version, o.seq FROM hub.outbox o
      WHERE o.target = :target AND o.dataset = :dataset
-       AND o.state IN ('queued', 'sent', 'waiting_parent')
+       AND o.state IN ('queued', 'sent', 'waiting_parent') AND o.held_by IS NULL
        AND o.next_try_at <= clock_timestamp()
      ORDER BY o.next_try_at, o.seq LIMIT :rows
        FOR UPDATE OF o SKIP LOCKED
@@ -82,7 +83,7 @@ _LEFT = text("SELECT count(*) FROM push_claim")
 _NEXT_DUE = text("""
     SELECT extract(epoch FROM min(next_try_at) - clock_timestamp())::float8 FROM hub.outbox
      WHERE target = :target AND dataset = :dataset
-       AND state IN ('queued', 'sent', 'waiting_parent')
+       AND state IN ('queued', 'sent', 'waiting_parent') AND held_by IS NULL
 """)
 _REQUEUE = text("""
     UPDATE hub.outbox SET state = 'queued', next_try_at = now(), closed_at = NULL, attempts = 0

@@ -46,7 +46,7 @@ ANSWERS: dict[str, pl.DataType] = {
     "digest": pl.Binary(),
     "answer_sealed": pl.Binary(),
 }
-"""Columns of a batch's answers; `record_id` is hex."""
+"""Columns of a batch's answers; `record_id` is a UUID's text."""
 
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS push_answer (
@@ -87,12 +87,17 @@ def shown_code(text: str) -> str | None:
     Some targets write a sentence where a code belongs, and quote the record in it: what looks
     like a person's number is hidden, signs that no code has become `?`, and the rest is cut.
     """
+    if not text:
+        return None
     return _A_PERSON.sub("***", _NO_MARK.sub("?", text.strip()))[:MARK_LENGTH] or None
 
 
 def kept_receipt_no(text: str) -> str | None:
     """A receipt number as it came, without the signs that no database text can hold."""
-    return "".join(c for c in text.strip() if c.isprintable())[: 2 * MARK_LENGTH] or None
+    text = text.strip()
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable())
+    return text[: 2 * MARK_LENGTH] or None
 
 
 def record_answers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -33,8 +33,8 @@ class Vault(Protocol):
         """A value as it may be shown."""
         ...
 
-    def keyed(self, digest: bytes) -> bytes:
-        """A digest as it may be stored."""
+    def keyed_all(self, digests: Sequence[str | None]) -> list[bytes | None]:
+        """Digests, lower hex, as they may be stored; null stays null."""
         ...
 
     def seal(self, context: str, data: bytes) -> bytes:

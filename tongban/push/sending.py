@@ -6,10 +6,11 @@ its neighbours: a batch that is refused as a whole is halved until the record is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from itertools import starmap
+from typing import NamedTuple, Protocol
 
 import polars as pl
 from sqlalchemy import Connection
@@ -22,12 +23,22 @@ from tongban.kernel.errors import (
     SystemRefused,
     TongbanError,
 )
-from tongban.kernel.records import BEIJING, Operation, OutgoingRecord, Receipt
+from tongban.kernel.records import BEIJING, OutgoingRecord, Receipt
 from tongban.push.payload import PushPlan, documents, matches
 from tongban.push.receipts import PARENT_CODES, State, kept_receipt_no, shown_code
 from tongban.push.rows import Vault, children_rows, claimed_rows
 
 UNSENDABLE = "TONGBAN_UNSENDABLE"
+_HEX = pl.col("record_id").bin.encode("hex")
+_CUTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
+_GUID = pl.concat_str(list(starmap(_HEX.str.slice, _CUTS)), separator="-")
+_OP = (
+    pl.when(pl.col("is_deleted"))
+    .then(pl.lit("D"))
+    .when(pl.col("is_known"))
+    .then(pl.lit("U"))
+    .otherwise(pl.lit("I"))
+)
 LONE_REFUSALS = 3  # so many single records refused and none taken: it is not about the records
 
 
@@ -52,75 +63,52 @@ class Channel:
     failure: TongbanError | None = None
 
 
+class Answer(NamedTuple):
+    """What became of one record; `digest` is of the document that went out, lower hex."""
+
+    guid: str
+    version: int
+    state: State
+    digest: str | None = None
+    receipt_no: str | None = None
+    code: str | None = None
+    sealed: bytes | None = None
+
+
 @dataclass(slots=True)
 class Outgoing:
-    """Claimed records on their way, and what became of each.
+    """Claimed records on their way, and what became of each."""
 
-    Attributes:
-        keyed: How a document's digest is stored.
-    """
-
-    keyed: Callable[[bytes], bytes] = field(repr=False)
     records: list[OutgoingRecord] = field(default_factory=list)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-    def answer(
-        self,
-        guid: str,
-        version: int,
-        state: State,
-        *,
-        digest: str | None = None,
-        receipt_no: str | None = None,
-        code: str | None = None,
-        sealed: bytes | None = None,
-    ) -> None:
-        """Note what became of one record, in the columns of `ANSWERS`."""
-        self.answers.append(
-            {
-                "record_id": guid.replace("-", ""),
-                "version": version,
-                "state": state,
-                "receipt_no": receipt_no,
-                "code": code,
-                "digest": None if digest is None else self.keyed(bytes.fromhex(digest)),
-                "answer_sealed": sealed,
-            }
-        )
+    answers: list[Answer] = field(default_factory=list)
 
 
 def prepare(channel: Channel, conn: Connection) -> Outgoing:
     """Read, open and map the claimed records; those that cannot go out are answered here."""
     facts, frame = claimed_rows(conn, channel.plan, channel.target, channel.vault)
-    keys = facts["record_id"].to_list()
-    guids = [_guid(key) for key in keys]
-    known, deleted = facts["is_known"].to_list(), facts["is_deleted"].to_list()
-    ops: list[Operation] = [
-        "D" if gone else "U" if there else "I" for there, gone in zip(known, deleted, strict=True)
-    ]
-    versions = facts["version"].to_list()
+    facts = facts.select(_GUID.alias("guid"), "version", _OP.alias("op"), "is_known")
     children = [
         children_rows(conn, channel.plan, part, channel.vault) for part in channel.plan.children
     ]
-    special: dict[str, list[Any]] = {
-        "$guid": guids,
-        "$op": ops,
-        "$version": versions,
-        "$now": [datetime.now(BEIJING)],
-    }
-    made = documents(channel.plan, frame.with_columns(_series(special, frame.height)), children)
-    going = Outgoing(channel.vault.keyed)
-    goes = matches(channel.plan, frame).to_list()
+    special = facts.select(
+        pl.col("guid").alias("$guid"),
+        pl.col("op").alias("$op"),
+        pl.col("version").alias("$version"),
+    ).with_columns(pl.lit(datetime.now(BEIJING)).alias("$now"))
+    made = documents(channel.plan, frame.hstack(special), children)
     # What the target never had is not deleted there.
-    goes = [
-        wanted and (op != "D" or there) for wanted, op, there in zip(goes, ops, known, strict=True)
-    ]
-    rows = zip(guids, ops, versions, made.data, made.digests, made.lost, goes, strict=True)
-    for guid, op, version, data, digest, lost, is_wanted in rows:
+    goes = facts.select(
+        matches(channel.plan, frame).alias("goes") & ((pl.col("op") != "D") | pl.col("is_known"))
+    )
+    going = Outgoing()
+    columns = (facts["guid"], facts["op"], facts["version"], goes.to_series())
+    rows = zip(*(c.to_list() for c in columns), made.data, made.digests, made.lost, strict=True)
+    for guid, op, version, is_wanted, data, digest, lost in rows:
         if not is_wanted:
-            going.answer(guid, version, "withheld")
+            going.answers.append(Answer(guid, version, "withheld"))
         elif lost is not None:
-            going.answer(guid, version, "rejected", code=f"{UNSENDABLE}:{lost}")
+            code = f"{UNSENDABLE}:{lost}"
+            going.answers.append(Answer(guid, version, "rejected", code=code))
         else:
             going.records.append(OutgoingRecord(guid, op, version, digest.hex(), data))
     return going
@@ -133,22 +121,19 @@ def send_batch(channel: Channel, going: Outgoing, at: int) -> None:
         receipts = {receipt.guid: receipt for receipt in _sent(channel, batch)}
     except DeliveryUnclear as exc:
         channel.failure = exc
-        for record in batch:
-            going.answer(record.guid, record.version, "sent", digest=record.digest)
+        going.answers += [Answer(r.guid, r.version, "sent", digest=r.digest) for r in batch]
         return
     except OutsideBudget as exc:  # it was not tried
         channel.failure = exc
         return
     except RetryLater as exc:
         channel.failure = exc
-        for record in batch:
-            going.answer(record.guid, record.version, "queued")
+        going.answers += [Answer(r.guid, r.version, "queued") for r in batch]
         return
     except Fatal as exc:
         channel.failure = exc
         return
-    for record in batch:
-        _note(channel, going, record, receipts.get(record.guid))
+    going.answers += [_noted(channel, record, receipts.get(record.guid)) for record in batch]
 
 
 def _sent(channel: Channel, batch: Sequence[OutgoingRecord]) -> list[Receipt]:
@@ -175,41 +160,19 @@ def _sent(channel: Channel, batch: Sequence[OutgoingRecord]) -> list[Receipt]:
     return receipts + refused
 
 
-def _note(
-    channel: Channel, going: Outgoing, record: OutgoingRecord, receipt: Receipt | None
-) -> None:
-    """The state that follows from one record's receipt."""
+def _noted(channel: Channel, record: OutgoingRecord, receipt: Receipt | None) -> Answer:
+    """What follows from one record's receipt."""
     if receipt is None:  # the batch was answered, this record was not
-        going.answer(record.guid, record.version, "sent", digest=record.digest)
-        return
-    state: State = receipt.outcome
-    if state == "rejected" and receipt.code in PARENT_CODES:
-        state = "waiting_parent"
-    sealed, code = None, shown_code(receipt.code)
+        return Answer(record.guid, record.version, "sent", record.digest)
+    receipt_no = kept_receipt_no(receipt.receipt_no)
+    code = shown_code(receipt.code)
+    if receipt.outcome != "rejected":
+        state: State = receipt.outcome
+        return Answer(record.guid, record.version, state, record.digest, receipt_no, code)
+    sealed = None
     words = receipt.message if (code or "") == receipt.code else f"{receipt.code} {receipt.message}"
-    if words and receipt.outcome == "rejected":
+    if words:
         context = f"receipt|{channel.target}|{channel.dataset}|{record.guid}"
         sealed = channel.vault.seal(context, words.encode())
-    going.answer(
-        record.guid,
-        record.version,
-        state,
-        digest=record.digest,
-        receipt_no=kept_receipt_no(receipt.receipt_no),
-        code=code,
-        sealed=sealed,
-    )
-
-
-def _guid(key: bytes) -> str:
-    """A record id as the text of a UUID."""
-    text = key.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _series(special: Mapping[str, list[Any]], height: int) -> list[pl.Series]:
-    """Special sources as columns; a single value stands for all rows."""
-    return [
-        pl.Series(name, values if len(values) == height else values[:1] * height)
-        for name, values in special.items()
-    ]
+    state = "waiting_parent" if receipt.code in PARENT_CODES else "rejected"
+    return Answer(record.guid, record.version, state, record.digest, receipt_no, code, sealed)

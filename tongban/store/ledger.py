@@ -11,32 +11,33 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 
 from tongban.kernel.ledger import Entry, LedgerState, Limits, Verdict
-from tongban.store.engine import transaction
+from tongban.store.engine import driver_of, transaction
 
 T = TypeVar("T")
 
-_CARELESS = text("SET LOCAL synchronous_commit = off")
 _MAKE = text("""
     INSERT INTO hub.budget_ledger (system, state) VALUES (:system, '{}') ON CONFLICT DO NOTHING
 """)
 # The clock is read after the lock was given: an older moment would undo another worker's turn.
-_LOCK = text("""
+_LOCK = sql.SQL("""
+    SET LOCAL synchronous_commit = off;
     WITH locked AS MATERIALIZED (
-        SELECT state FROM hub.budget_ledger WHERE system = :system FOR UPDATE)
-    SELECT state, extract(epoch FROM clock_timestamp())::float8 AS now FROM locked
+        SELECT state FROM hub.budget_ledger WHERE system = {} FOR UPDATE)
+    SELECT state, extract(epoch FROM clock_timestamp())::float8 FROM locked
+""")
+_KEEP = sql.SQL("""
+    UPDATE hub.budget_ledger SET state = {}::jsonb, updated_at = now() WHERE system = {};
+    COMMIT
 """)
 _READ = text("""
     SELECT state, extract(epoch FROM clock_timestamp())::float8 AS now
       FROM hub.budget_ledger WHERE system = :system
-""")
-_KEEP = text("""
-    UPDATE hub.budget_ledger SET state = CAST(:state AS jsonb), updated_at = now()
-     WHERE system = :system
 """)
 
 
@@ -76,18 +77,28 @@ class PostgresLedger:
         return self._change(system, lambda state, _now: state.count_rows(night, rows, most))
 
     def _change(self, system: str, work: Callable[[LedgerState, float], T]) -> T:
-        """Lock, change and keep one system's state."""
+        """Lock, change and keep one system's state, in two round trips: it is once per call."""
         with transaction(self._engine) as conn:
-            conn.execute(_CARELESS)
             state, now = _locked(conn, system)
             result = work(state, self._now() if self._now else now)
-            conn.execute(_KEEP, {"system": system, "state": json.dumps(asdict(state))})
+            text = json.dumps(asdict(state))
+            _execute(conn, _KEEP.format(sql.Literal(text), sql.Literal(system)))
         return result
 
 
 def _locked(conn: Connection, system: str) -> tuple[LedgerState, float]:
-    row = conn.execute(_LOCK, {"system": system}).first()
+    row = _execute(conn, _LOCK.format(sql.Literal(system)))
     if row is None:
         conn.execute(_MAKE, {"system": system})
-        row = conn.execute(_LOCK, {"system": system}).one()
-    return LedgerState(**row.state), row.now
+        row = _execute(conn, _LOCK.format(sql.Literal(system)))
+    assert row is not None  # noqa: S101 - it was made just now
+    return LedgerState(**row[0]), row[1]
+
+
+def _execute(conn: Connection, statements: sql.Composed) -> tuple[Any, ...] | None:
+    """Run several statements in one round trip; the first row of the last one, if it has rows."""
+    with driver_of(conn).cursor() as cursor:
+        cursor.execute(statements)
+        while cursor.nextset():
+            pass
+        return cursor.fetchone() if cursor.description else None
