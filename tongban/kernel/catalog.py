@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
 from tongban.kernel.codes import CodeTables
+from tongban.kernel.contract_terms import END_OF_SUPPORT, major_name
 from tongban.kernel.contracts import Contract, load_contract
 from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.major_checks import check_mapping_name, major_problems
+from tongban.kernel.majors import contract_files, push_mapping_file, with_majors
 from tongban.kernel.mappings import (
     Mapping,
     PushMapping,
@@ -23,9 +27,11 @@ from tongban.kernel.mappings import (
     load_push_mapping,
 )
 from tongban.kernel.odcs import check_contract
+from tongban.kernel.records import BEIJING
 from tongban.kernel.systems import System, load_system
 from tongban.kernel.yamlfile import suggestion
 
+DRAFTS = frozenset({"draft", "proposed"})
 HUB = "hub"  # owner of the datasets that the hub itself makes
 
 
@@ -34,8 +40,8 @@ class PullRoute:
     """One pull DAG: the dataset whose pages are fetched, and all datasets inside those pages.
 
     Attributes:
-        datasets: Children first, the main dataset last, so that a parent's Asset finds its
-            children stored.
+        datasets: Children first, then newer majors of the main dataset, itself last, so that a
+            parent's Asset finds its children stored.
         name: The dataset; `<system>_<dataset>` where several systems provide it.
     """
 
@@ -67,10 +73,19 @@ class PushRoute:
 
 
 class Catalog:
-    """All declared systems, contracts, mappings and code tables below one root folder."""
+    """All declared systems, contracts, mappings and code tables below one root folder.
 
-    def __init__(self, root: Path) -> None:
+    A dataset's majors have names of their own (`tongban.kernel.majors`); `dataset` below is such a
+    name, which for version 1 is the dataset's own.
+
+    Args:
+        root: Folder with contracts/, mappings/ and connectors/systems/.
+        today: Day that ends of support are held against; the present one when not given.
+    """
+
+    def __init__(self, root: Path, today: date | None = None) -> None:
         self.root = root
+        self.today = today or datetime.now(BEIJING).date()
         self.codes = CodeTables(root / "mappings" / "codes")
         self._contracts: dict[str, Contract] = {}
         self._mappings: dict[tuple[str, str], Mapping] = {}
@@ -78,7 +93,7 @@ class Catalog:
 
     @cached_property
     def systems(self) -> dict[str, System]:
-        """Every system of connectors/systems/, by name."""
+        """Every system of connectors/systems/, by name, with an entry for each loaded major."""
         folder = self.root / "connectors" / "systems"
         found: dict[str, System] = {}
         for path in sorted(folder.glob("*.yaml")):
@@ -88,7 +103,7 @@ class Catalog:
                     f"{path.name}:1: system is {system.system!r}, expected the file's name "
                     f"{path.stem!r}; rename one of them"
                 )
-            found[system.system] = system
+            found[system.system] = with_majors(system, self.root, self.majors)
         return found
 
     def system(self, name: str) -> System:
@@ -102,27 +117,62 @@ class Catalog:
         return self.systems[name]
 
     @cached_property
+    def contract_files(self) -> dict[str, dict[int, Path]]:
+        """Every contract file, by the dataset's own name and major."""
+        return contract_files(self.root)
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, Path]]:
+        """Every major by its name in the hub: the dataset's own name, and the file."""
+        return {
+            major_name(name, major): (name, path)
+            for name, files in self.contract_files.items()
+            for major, path in files.items()
+        }
+
+    @cached_property
     def datasets(self) -> tuple[str, ...]:
-        """Every dataset that has a contract, by name."""
-        return tuple(sorted(p.parent.name for p in (self.root / "contracts").glob("*/v1.yaml")))
+        """Every dataset that has a contract, each major by its name; no draft of a newer one."""
+        return tuple(sorted(m for name in self.contract_files for m in self._agreed(name)))
+
+    def _agreed(self, name: str) -> tuple[str, ...]:
+        """The majors of a dataset that are no drafts beside an older one, oldest first."""
+        files = self.contract_files.get(name, {})
+        majors = [major_name(name, major) for major in files]
+        return tuple(m for m in majors if m == majors[0] or self.contract(m).status not in DRAFTS)
+
+    def majors(self, name: str) -> tuple[str, ...]:
+        """The majors of a dataset that are loaded today, oldest first; itself where it has none."""
+        if name not in self.contract_files:
+            return (name,)
+        files, agreed = self.contract_files[name], self._agreed(name)
+        if list(files) == [1]:
+            ends = END_OF_SUPPORT in files[1].read_text(encoding="utf-8")
+            return agreed if not ends or not self._has_ended(name) else ()
+        return tuple(m for m in agreed if not self._has_ended(m))
+
+    def _has_ended(self, dataset: str) -> bool:
+        return self.contract(dataset).has_ended(self.today)
+
+    def name_of(self, dataset: str) -> str:
+        """The dataset's own name, which its majors share."""
+        return self._paths[dataset][0] if dataset in self._paths else dataset
 
     def contract(self, dataset: str) -> Contract:
-        """The current contract of a dataset (its highest major version).
+        """The contract of one major of a dataset, which for version 1 has the dataset's own name.
 
         Raises:
             ConfigInvalid: There is none; with a suggestion.
         """
         if dataset not in self._contracts:
-            folder = self.root / "contracts" / dataset
-            versions = sorted(folder.glob("v*.yaml"), key=lambda p: int(p.stem[1:]))
-            if not versions:
-                hint = suggestion(dataset, self.datasets)
+            if dataset not in self._paths:
+                hint = suggestion(dataset, self._paths)
                 raise ConfigInvalid(f'no contract for dataset "{dataset}"{hint}')
-            self._contracts[dataset] = load_contract(versions[-1], root=self.root)
+            self._contracts[dataset] = load_contract(self._paths[dataset][1], root=self.root)
         return self._contracts[dataset]
 
     def contracts(self) -> dict[str, Contract]:
-        """Every dataset's current contract."""
+        """The contract of every dataset, those included whose support has ended."""
         return {name: self.contract(name) for name in self.datasets}
 
     def mapping(self, system: str, dataset: str) -> Mapping:
@@ -137,7 +187,7 @@ class Catalog:
         """The mapping of the way out (ConfigInvalid when there is no such file)."""
         key = (target, dataset)
         if key not in self._push_mappings:
-            path = self.root / "mappings" / target / f"{dataset}.push.yaml"
+            path = push_mapping_file(self.root, target, dataset)
             self._push_mappings[key] = load_push_mapping(path, root=self.root)
         return self._push_mappings[key]
 
@@ -149,9 +199,10 @@ class Catalog:
             for dataset, declared in sorted(system.datasets.items()):
                 if declared.shares_pages_of is not None:
                     continue
-                children = tuple(
-                    other
-                    for other, item in sorted(system.datasets.items())
+                own = self.name_of(dataset)
+                children = sorted(
+                    (self.name_of(other) == own, other)
+                    for other, item in system.datasets.items()
                     if item.shares_pages_of == dataset
                 )
                 is_sole = len(self.providers(dataset)) == 1
@@ -159,10 +210,10 @@ class Catalog:
                     PullRoute(
                         system=name,
                         dataset=dataset,
-                        datasets=(*children, dataset),
+                        datasets=(*(other for _, other in children), dataset),
                         protocol=system.protocol,
                         schedule=declared.schedule,
-                        name=dataset if is_sole else f"{name}_{dataset}",
+                        name=own if is_sole else f"{name}_{own}",
                     )
                 )
         return tuple(routes)
@@ -239,10 +290,10 @@ class Catalog:
         attempt(lambda: self.systems)
         if problems:
             return problems
-        for dataset in self.datasets:
-            for path in sorted((self.root / "contracts" / dataset).glob("v*.yaml")):
-                attempt(lambda path=path: check_contract(path, root=self.root))  # type: ignore[misc]
+        for dataset, (_, path) in self._paths.items():
+            attempt(lambda path=path: check_contract(path, root=self.root))  # type: ignore[misc]
             attempt(lambda dataset=dataset: self._check_codes(dataset))  # type: ignore[misc]
+        problems += major_problems(self)
         for route in self.pull_routes:
             for dataset in route.datasets:
                 attempt(lambda s=route.system, d=dataset: self._check_in(s, d))  # type: ignore[misc]
@@ -259,7 +310,9 @@ class Catalog:
 
     def _check_in(self, system: str, dataset: str) -> None:
         """A pulled dataset has a mapping that fits its contract."""
-        check_mapping(self.mapping(system, dataset), self.contract(dataset), root=self.root)
+        mapping = self.mapping(system, dataset)
+        check_mapping_name(mapping, dataset, self.root)
+        check_mapping(mapping, self.contract(dataset), root=self.root)
         self._check_mark(system, dataset)
 
     def _check_mark(self, system: str, dataset: str) -> None:
@@ -310,6 +363,7 @@ class Catalog:
     def _check_out(self, route: PushRoute) -> None:
         """A pushed dataset has an outgoing mapping that fits its contracts."""
         mapping = self.push_mapping(route.target, route.dataset)
+        check_mapping_name(mapping, route.dataset, self.root)
         wanted = [mapping.dataset, *(child.dataset for child in mapping.children.values())]
         contracts = {name: self.contract(name) for name in wanted}
         check_push_mapping(mapping, contracts, root=self.root)

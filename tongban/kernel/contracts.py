@@ -19,6 +19,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from tongban.kernel.contract_terms import (
+    custom_properties,
+    drift_of,
+    key_of,
+    major_name,
+    major_of,
+    supported_until,
+)
+from tongban.kernel.drifts import DriftLimits
 from tongban.kernel.yamlfile import YamlFile, load_yaml, suggestion
 
 FieldType = Literal["string", "integer", "decimal", "date", "datetime", "boolean", "month"]
@@ -66,9 +75,9 @@ _TYPES: dict[str, FieldType] = {
     "timestamp": "datetime",
     "boolean": "boolean",
 }
-_FIELD_PROPERTIES = frozenset({"index", "mask", "codeTable", "format"})
+_FIELD_PROPERTIES = frozenset({"index", "mask", "codeTable", "format", "unit"})
 _CONTRACT_PROPERTIES = frozenset(
-    {"changeTime", "deleteLimit", "dirtyLimit", "owner", "rectificationDays"}
+    {"changeTime", "deleteLimit", "dirtyLimit", "drift", "owner", "rectificationDays"}
 )
 Bound = Decimal | date | None
 
@@ -124,6 +133,7 @@ class Contract:
     """One dataset's contract, one major version.
 
     Attributes:
+        dataset: This major's name in the hub; see `tongban.kernel.majors`.
         key: Primary key fields in order.
         changed_at: Field with the source's change time, or None.
         dirty_share, dirty_rows: A batch of at least `dirty_rows` rows is refused when more than
@@ -149,6 +159,9 @@ class Contract:
     description: dict[str, str] = field(default_factory=dict)
     delete_share: float = 0.1
     delete_rows: int = 20
+    status: str = "active"
+    supported_until: date | None = None
+    drift: DriftLimits = field(default_factory=DriftLimits)
 
     @property
     def major(self) -> int:
@@ -156,9 +169,18 @@ class Contract:
         return int(self.version.split(".", 1)[0])
 
     @property
+    def name(self) -> str:
+        """The dataset's name, which all its majors share."""
+        return self.dataset.removesuffix(f"_v{self.major}") if self.major > 1 else self.dataset
+
+    @property
     def table(self) -> str:
         """Name of the dataset's table inside the schema `data`."""
-        return f"{self.dataset}_v{self.major}"
+        return f"{self.name}_v{self.major}"
+
+    def has_ended(self, today: date) -> bool:
+        """Whether the last day of this major's support is over."""
+        return self.supported_until is not None and self.supported_until < today
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -194,15 +216,16 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         _field(file, ("schema", 0, "properties", i), item)
         for i, item in enumerate(schema.get("properties") or [])
     )
-    custom = _custom(file, (), data, _CONTRACT_PROPERTIES)
+    custom = custom_properties(file, (), data, _CONTRACT_PROPERTIES)
     limit = custom.get("dirtyLimit") or {}
     deletes = custom.get("deleteLimit") or {}
+    version = str(data.get("version") or file.fail((), 'the key "version" is missing; add it'))
     contract = Contract(
-        dataset=str(schema["name"]),
-        version=str(data.get("version") or file.fail((), 'the key "version" is missing; add it')),
+        dataset=major_name(str(schema["name"]), major_of(file, version)),
+        version=version,
         label=str(schema.get("businessName") or schema["name"]),
         owner=str(custom.get("owner") or file.fail((), "customProperties: owner is missing")),
-        key=_key(file, schema),
+        key=key_of(file, schema),
         fields=fields,
         rules=_rules(file, schema, fields),
         changed_at=custom.get("changeTime"),
@@ -210,10 +233,13 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         dirty_rows=int(limit.get("rows", 0)),
         delete_share=float(deletes.get("share", 0.1)),
         delete_rows=int(deletes.get("rows", 20)),
+        drift=drift_of(file, custom),
         rectification_days=int(custom.get("rectificationDays", 5)),
         digest=hashlib.sha256(file.text.encode()).hexdigest(),
         path=path,
         description=dict(data.get("description") or {}),
+        status=str(data.get("status", "active")),
+        supported_until=supported_until(file),
     )
     if contract.changed_at is not None and contract.changed_at not in contract.by_name:
         file.fail(("customProperties",), f"changeTime names no property: {contract.changed_at!r}")
@@ -229,29 +255,6 @@ def _one_schema(file: YamlFile) -> dict[str, Any]:
     return found
 
 
-def _custom(
-    file: YamlFile, where: tuple[str | int, ...], owner: dict[str, Any], known: frozenset[str]
-) -> dict[str, Any]:
-    """CustomProperties as a dict, each name checked."""
-    found: dict[str, Any] = {}
-    for i, item in enumerate(owner.get("customProperties") or []):
-        name = str(item.get("property"))
-        place = (*where, "customProperties", i, "property")
-        if name not in known:
-            file.fail(place, f'unknown custom property "{name}"{suggestion(name, known)}')
-        found[name] = item.get("value")
-    return found
-
-
-def _key(file: YamlFile, schema: dict[str, Any]) -> tuple[str, ...]:
-    """Names of the primary key properties in their declared order."""
-    parts = [p for p in schema.get("properties") or [] if p.get("primaryKey")]
-    if not parts:
-        file.fail(("schema", 0, "properties"), "no property has primaryKey: true; mark the key")
-    parts.sort(key=lambda p: int(p.get("primaryKeyPosition", 1)))
-    return tuple(str(p["name"]) for p in parts)
-
-
 def _field(file: YamlFile, where: tuple[str | int, ...], item: dict[str, Any]) -> Field:
     """One property as a Field."""
     name = str(item.get("name") or file.fail(where, "a property has no name"))
@@ -263,7 +266,7 @@ def _field(file: YamlFile, where: tuple[str | int, ...], item: dict[str, Any]) -
     if classification not in CLASSIFICATIONS:
         hint = suggestion(classification, CLASSIFICATIONS)
         file.fail((*where, "classification"), f'unknown classification "{classification}"{hint}')
-    custom = _custom(file, where, item, _FIELD_PROPERTIES)
+    custom = custom_properties(file, where, item, _FIELD_PROPERTIES)
     options = item.get("logicalTypeOptions") or {}
     kind: FieldType = "month" if custom.get("format") == "month" else _TYPES[logical]
     precision, scale = _precision(str(item.get("physicalType") or ""), kind)

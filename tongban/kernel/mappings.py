@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tongban.kernel.contract_terms import major_name
 from tongban.kernel.contracts import Contract
 from tongban.kernel.records import RecordShape
 from tongban.kernel.yamlfile import YamlFile, load_yaml, parse_model, suggestion
@@ -53,7 +54,7 @@ class Mapping:
     system: str
     dataset: str
     version: str
-    contract_version: int
+    contract_version: int | None
     explode: str | None
     source_key: tuple[str, ...]
     fields: dict[str, FieldMapping]
@@ -122,7 +123,7 @@ class _MappingModel(_Strict):
     system: str
     version: str
     contract: str
-    contract_version: int = 1
+    contract_version: int | None = None
     explode: str | None = None
     key: list[str]
     fields: dict[str, _FieldModel]
@@ -141,7 +142,7 @@ class _PushModel(_Strict):
     target: str
     version: str
     contract: str
-    contract_version: int = 1
+    contract_version: int | None = None
     where: dict[str, list[str]] = {}
     fields: dict[str, _FieldModel]
     children: dict[str, _ChildModel] = {}
@@ -157,7 +158,7 @@ def load_mapping(path: Path, *, root: Path | None = None) -> Mapping:
     model = parse_model(file, _MappingModel)
     return Mapping(
         system=model.system,
-        dataset=model.mapping,
+        dataset=major_name(model.mapping, model.contract_version or 1),
         version=model.version,
         contract_version=model.contract_version,
         explode=model.explode,
@@ -176,7 +177,7 @@ def load_push_mapping(path: Path, *, root: Path | None = None) -> PushMapping:
     model = parse_model(file, _PushModel)
     return PushMapping(
         target=model.target,
-        dataset=model.mapping,
+        dataset=major_name(model.mapping, model.contract_version or 1),
         version=model.version,
         where={name: tuple(values) for name, values in model.where.items()},
         fields=_fields(file, ("fields",), model.fields),
