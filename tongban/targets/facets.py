@@ -23,11 +23,14 @@ _BASES = {
     "boolean": ("boolean", "^(?:true|false)$"),
     "month": ("string", MONTH_TEXT),
 }
+_FACETS = frozenset({"length", "pattern", "range", "code"})
 Facet = tuple[str, str]
 
 
 def facet_kinds(statement: Statement) -> bool:
-    """Whether facets say all of an explicit rule."""
+    """Whether facets, or the element's own declaration, say all of a rule."""
+    if statement.field is not None:
+        return statement.kind != "range" or statement.item.type != "datetime"
     if not statement.is_enforced:
         return False
     if statement.kind == "in":
@@ -71,8 +74,9 @@ def _restricted(inner: etree._Element | None, base: str, facets: list[Facet]) ->
 
 def _steps(s: Statement, item: Field) -> list[list[Facet]]:
     """Facets of one rule, if it is about this field alone."""
-    if s.kind in {"length", "pattern", "range", "code"}:
-        return [_property_facets(s)] if s.item is item else []
+    if s.field is not None:
+        is_said = s.kind in _FACETS and s.item is item and facet_kinds(s)
+        return [_property_facets(s)] if is_said else []
     if s.kind in SHAPES and s.item is item and s.given.rule.params.get("areas") is None:
         return [[("pattern", xsd_pattern(SHAPES[s.kind]))]]
     if s.kind == "in" and s.item is item and item.type in {"string", "month"}:
@@ -91,5 +95,4 @@ def _property_facets(s: Statement) -> list[Facet]:
         bounds: dict[str, Any] = {"minLength": item.min_length, "maxLength": item.max_length}
         return [(name, str(bound)) for name, bound in bounds.items() if bound is not None]
     edges = {"minInclusive": item.minimum, "maxInclusive": item.maximum}
-    tail = "T00:00:00+08:00" if item.type == "datetime" else ""
-    return [(n, f"{written(edge)}{tail}") for n, edge in edges.items() if edge is not None]
+    return [(name, written(edge)) for name, edge in edges.items() if edge is not None]

@@ -130,7 +130,7 @@ def _property(item: Field, statements: tuple[Statement, ...]) -> dict[str, Any]:
 
 def _type_of(item: Field) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
-        "integer": {"type": "integer"},
+        "integer": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         "boolean": {"type": "boolean"},
         "decimal": {
             "type": "string",

@@ -114,8 +114,21 @@ def _licence_id(s: Statement, name: str) -> _Test:
 
 
 def _month(s: Statement, _: str) -> _Test:
-    this_month = f"number(translate(substring({xpath.AT}, 1, 7), '-', ''))"
-    return _where_given([s.item], f"{xpath.comparable(s.item)} <= {this_month}")
+    months = [
+        f"number(translate(substring({text}, 1, 7), '-', ''))" for text in (value(s.item), xpath.AT)
+    ]
+    return _where_given([s.item], f"{months[0]} <= {months[1]}")
+
+
+def _moment_range(s: Statement, _: str) -> _Test:
+    """Bounds of a moment; the schema processor's own comparison loses microseconds."""
+    ours = xpath.moment(value(s.item))
+    bounds = [
+        f"{ours} {op} {xpath.moment(text_literal(f'{bound}T00:00:00+08:00'))}"
+        for op, bound in ((">=", s.item.minimum), ("<=", s.item.maximum))
+        if bound is not None
+    ]
+    return _where_given([s.item], " and ".join(bounds))
 
 
 def _by_pattern(s: Statement, _: str) -> _Test:
@@ -184,7 +197,8 @@ def _within(op: str, difference: str, tolerance: Decimal, scale: int) -> str:
 def _sum(s: Statement, _: str) -> _Test:
     total, parts = s.given.field("total"), s.listed("parts")
     tolerance = s.given.number("tolerance", "0")
-    scale = max(xpath.scale_of(found) for found in (total, tolerance, *parts))
+    scales: list[Field | Decimal] = [total, tolerance, *parts]
+    scale = max(map(xpath.scale_of, scales))
     added = " + ".join(xpath.units(part, scale) for part in parts)
     difference = f"{xpath.units(total, scale)} - ({added})"
     return _where_given([total, *parts], _within("=", difference, tolerance, scale))
@@ -268,6 +282,7 @@ _KINDS: dict[str, Callable[[Statement, str], _Test]] = {
     "one_of_required": _one_of_required,
     "id_by_type": _id_by_type,
     "in": _in,
+    "range": _moment_range,
     "expression": _expression,
 }
 KINDS = frozenset(_KINDS)

@@ -29,9 +29,8 @@ from tongban.targets.statements import Gap, statements_of
 
 LONGEST_NAME = 63  # bytes, PostgreSQL's NAMEDATALEN - 1
 TYPE_GAP = (
-    "PostgreSQL reads more forms of text than the exchange form (a day with a time loses its "
-    "time, a moment without a zone gets the session's); load text through tongban_date() and "
-    "tongban_moment(), or bind typed values"
+    "PostgreSQL reads more forms of text than the exchange form (an exponent, a day that loses its "
+    "time, a moment that gets the session's zone); load text through {}(), or bind typed values"
 )
 
 
@@ -101,14 +100,16 @@ def compile_sql(
         comment=contract.label,
     )
     said = "\n".join(str(check.sqltext) for check in checks)
-    times = [f for f in contract.fields if f.type in {"date", "datetime"}]
-    loaders = [FUNCTIONS[name] for name in LOADERS] if times else []
+    loaded = [item for item in contract.fields if item.type in LOADERS]
+    wanted = dict.fromkeys(LOADERS[item.type] for item in loaded)
     return SqlTarget(
         table=table,
-        functions=(*needed_by(said), *loaders),
+        functions=(*needed_by(said), *(FUNCTIONS[name] for name in wanted)),
         references=tuple(_references(contract, others or {})),
         warnings=tuple(warnings),
-        gaps=tuple(Gap(f"{item.name}.type", TYPE_GAP) for item in times),
+        gaps=tuple(
+            Gap(f"{item.name}.type", TYPE_GAP.format(LOADERS[item.type])) for item in loaded
+        ),
     )
 
 

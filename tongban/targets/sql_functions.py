@@ -122,7 +122,7 @@ _ONE_CERTIFICATE = (
 )
 _CERTIFICATE = _function(
     "tongban_certificate_no(numbers text)",
-    f"SELECT bool_and({_ONE_CERTIFICATE})\n"  # noqa: S608 - constants
+    f"SELECT coalesce(bool_and({_ONE_CERTIFICATE}), false)\n"  # noqa: S608 - constants
     "FROM unnest(string_to_array(numbers, '、')) AS one",
 )
 
@@ -135,6 +135,14 @@ FUNCTIONS: dict[str, str] = {
     "tongban_registration_no": _REGISTRATION,
     "tongban_licence_id": _LICENCE,
     "tongban_certificate_no": _CERTIFICATE,
+    "tongban_decimal": _function(
+        "tongban_decimal(written text)",
+        r"""
+SELECT CASE WHEN written ~ '^[+-]?[0-9]+(\.[0-9]*)?$' THEN written::numeric
+  ELSE ('not a plain decimal' || left(written, 0))::numeric END
+""",
+        gives="numeric",
+    ),
     "tongban_date": _function(
         "tongban_date(written text)",
         """
@@ -157,8 +165,8 @@ SELECT CASE WHEN written ~
 }
 """Name → definition; each stands after those that it calls."""
 
-LOADERS = ("tongban_date", "tongban_moment")
-"""For clients that load text: PostgreSQL itself would cut a time off a day without a word."""
+LOADERS = {"decimal": "tongban_decimal", "date": "tongban_date", "datetime": "tongban_moment"}
+"""For clients that load text: PostgreSQL itself reads more, and cuts a time off without a word."""
 
 
 def needed_by(text: str) -> list[str]:

@@ -55,8 +55,11 @@ class Record:
         return None if value is None else read(value, self._types[str(name)])
 
     def literal(self, name: Any, value: Any) -> Any:
-        """A literal of the schema in a field's type."""
-        return read(value, self._types[str(name)])
+        """A literal of the schema in a field's type; its numbers may be JSON's own."""
+        kind = self._types[str(name)]
+        if kind in {"integer", "decimal"}:
+            return Decimal(str(value))
+        return read(value, kind)
 
     def type_of(self, name: Any) -> str:
         """The declared type of a field."""
@@ -254,7 +257,7 @@ def _expression(rule: Params, record: Record) -> Kept:
 
     condition = pl.sql_expr(str(rule["sql"]))
     columns = {
-        name: pl.Series([record.read(name)], dtype=_DTYPES.get(record.type_of(name), pl.String()))
+        name: pl.Series([record.read(name)], dtype=_DTYPES.get(record.type_of(name)), strict=False)
         for name in condition.meta.root_names()
     }
     result = pl.DataFrame(columns).select(condition).item()
@@ -265,6 +268,8 @@ def _dtypes() -> dict[str, Any]:
     import polars as pl
 
     return {
+        "string": pl.String(),
+        "month": pl.String(),
         "integer": pl.Int64(),
         "decimal": pl.Decimal(38, 6),
         "boolean": pl.Boolean(),

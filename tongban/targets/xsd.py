@@ -24,7 +24,7 @@ from tongban.kernel.records import BEIJING
 from tongban.targets.facets import XS, facet_kinds, field_type, xsd_pattern
 from tongban.targets.schematron import DOUBLES, Assertion, assertion
 from tongban.targets.shapes import MOMENT
-from tongban.targets.statements import IMPLICIT, Gap, Statement, statements_of, written
+from tongban.targets.statements import Gap, Statement, statements_of, written
 
 SCH = "http://purl.oclc.org/dsdl/schematron"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -93,7 +93,7 @@ def _said(statements: Iterable[Statement]) -> tuple[list[Assertion], list[Gap]]:
     assertions: list[Assertion] = []
     gaps: list[Gap] = []
     for number, statement in enumerate(statements):
-        if statement.kind in IMPLICIT or facet_kinds(statement):
+        if facet_kinds(statement):
             if statement.kind == "certificate_no":
                 gaps.append(Gap(statement.id, CERTIFICATE_GAP))
             continue
