@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tongban.commands.contract_changes import app as changes
+from tongban.commands.contract_targets import app as targets
 from tongban.commands.opening import console, print_json
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 contract = typer.Typer(help="One data contract: check it, show it to others.", no_args_is_help=True)
 contract.add_typer(changes)
+contract.add_typer(targets)
 app.add_typer(contract, name="contract")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
