@@ -7,9 +7,10 @@ their own records from the child's mapping.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -83,9 +84,13 @@ def _flat_rows(
         rows = [_made(mapping, maker, stand.number, stand.changed) for stand in held]
         return rows, sum(judged(plan, rows))
     vary = Variation(plan, mapping, bases, seed)
-    rows = [vary.turned(stand) if stand.turn else vary.row(stand) for stand in held]
+    rows = [vary.turned(stand) for stand in held]
     good = judged(plan, rows)
-    for another in (vary.row, vary.careful):  # what a variation breaks falls back
+    others: list[Callable[[Stand], Row]] = [
+        *(partial(vary.turned, step=step) for step in range(1, len(bases))),
+        *(vary.row, vary.careful),
+    ]
+    for another in others:  # what a variation breaks falls back
         wrong = [at for at, is_good in enumerate(good) if not is_good]
         instead = [another(held[at]) for at in wrong]
         for at, row, fits in zip(wrong, instead, judged(plan, instead), strict=True):

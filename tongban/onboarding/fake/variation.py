@@ -27,7 +27,7 @@ class Variation:
     def __init__(
         self, plan: DatasetPlan, mapping: DatasetMapping, bases: Sequence[Row], seed: int = 0
     ) -> None:
-        self._bases = bases
+        self.bases = bases
         self._seed = seed
         self._kinds = kinds_of(plan, mapping)
         self._key = set(mapping.source_key)
@@ -43,24 +43,29 @@ class Variation:
         }
         return self._varied(stand, least, stand.number)
 
-    def turned(self, stand: Stand) -> Row:
-        """The record after its changes: what is no identity comes from another example."""
+    def turned(self, stand: Stand, step: int = 0) -> Row:
+        """The record after its changes: what is no identity comes from another example.
+
+        Not every example fits every other (a person's and a company's); `step` tries the next one.
+        """
         row = self.row(stand)
-        other = self._bases[(stand.number + stand.turn) % len(self._bases)]
+        if not stand.turn:
+            return row
+        other = self.bases[(stand.number + stand.turn + step) % len(self.bases)]
         for name in row.keys() | other.keys():
             if name not in self._key and name not in self._kinds:
                 row[name] = other.get(name)
         return row
 
     def _varied(self, stand: Stand, kinds: Mapping[str, str], number: int) -> Row:
-        row = dict(self._bases[number % len(self._bases)])
+        row = dict(self.bases[number % len(self.bases)])
         for source, kind in kinds.items():
             value = row.get(source)
             if kind.startswith("moment"):
                 row[source] = as_given(written(stand.changed, kind.partition(":")[2]), value)
             elif value is not None:
                 # One series for all examples, or two of them would meet.
-                given = self._bases[0].get(source) if kind == "key" else value
+                given = self.bases[0].get(source) if kind == "key" else value
                 row[source] = as_given(self._another(str(given or value), kind, number), value)
         return row
 
