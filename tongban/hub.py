@@ -99,9 +99,13 @@ def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = No
         )
     catalog = load_catalog(found.root)
     engine = open_engine(found.database_url)
-    _migrate_once(found.database_url, engine, catalog)
-    keyring = KeyRing.open(found.keys_dir)
-    bind_key_ring(engine, keyring.fingerprint, str(found.keys_dir))
+    try:
+        _migrate_once(found.database_url, engine, catalog)
+        keyring = KeyRing.open(found.keys_dir)
+        bind_key_ring(engine, keyring.fingerprint, str(found.keys_dir))
+    except BaseException:
+        engine.dispose()  # nobody gets a hub to close
+        raise
     return Hub(
         settings=found,
         catalog=catalog,

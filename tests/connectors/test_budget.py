@@ -132,7 +132,11 @@ def test_one_success_forgets_failures():
     for _ in range(5):
         keeper.failed()
         keeper.succeeded()
-    with keeper.call():
+    keeper.failed()
+    with keeper.call() as seconds:
+        assert keeper.budget.total_timeout_s == seconds
+    keeper.failed()
+    with pytest.raises(OutsideBudget), keeper.call():
         pass
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 import urllib3
 
-from connectors import check_declared, open_connector
+from connectors import SystemClock, check_declared, open_connector
 from connectors.budget import keeper_for
 from connectors.drafts import Draft
 from connectors.protocols.transport import Transport
@@ -26,8 +26,11 @@ FOLDER = ROOT / "connectors"
 def test_declared_systems_can_be_opened_without_a_socket(path):
     """Templates, WSDL digests; the address does not even exist."""
     system = load_system(path, root=ROOT)
-    with open_connector(system, Connection(path.stem, "http://tongban.invalid"), ROOT):
-        pass
+    with open_connector(system, Connection(path.stem, "http://tongban.invalid"), ROOT) as opened:
+        keeper = keeper_for(path.stem, "http://tongban.invalid", system.budget, SystemClock())
+        assert opened.system is system
+        assert opened._caller.transport._opened is None  # noqa: SLF001 - no session, so no socket
+        assert opened._caller.transport.keeper is keeper  # noqa: SLF001
 
 
 @pytest.mark.parametrize(

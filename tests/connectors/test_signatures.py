@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -88,9 +89,16 @@ def test_rsa_signature_verifies_with_the_public_key():
     )
     signature = sign("rsa_sha256", "app\n1\nn", key=key_material(pem.decode()), encoding="base64")
 
-    private.public_key().verify(
-        base64.b64decode(signature), b"app\n1\nn", rsa_padding.PKCS1v15(), hashes.SHA256()
-    )
+    def verified(text: bytes) -> bool:
+        signed = base64.b64decode(signature)
+        try:
+            private.public_key().verify(signed, text, rsa_padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    assert verified(b"app\n1\nn")
+    assert not verified(b"app\n2\nn")
 
 
 def test_missing_key_file_is_a_missing_credential():

@@ -12,8 +12,15 @@ from tongban.local import ports
 
 
 def test_free_port_passes() -> None:
-    """Nobody listens, nothing is raised."""
-    ports.demand_free(ports.free_port(), "PostgreSQL")
+    """Nobody listens, nothing is raised, and nothing listens afterwards either."""
+    port = ports.free_port()
+
+    ports.demand_free(port, "PostgreSQL")
+
+    with socket.socket() as other:
+        assert 0 != other.connect_ex((ports.HOST, port))
+        other.bind((ports.HOST, port))
+        assert port == other.getsockname()[1]
 
 
 def test_taken_port_names_purpose_holder_and_setting() -> None:

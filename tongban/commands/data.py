@@ -31,11 +31,17 @@ def check(*, json_output: Json = False) -> None:
     """
     from tongban.changes import release_problems
     from tongban.kernel.catalog import load_catalog
+    from tongban.kernel.connections import Connections
     from tongban.kernel.settings import load_settings
     from tongban.onboarding.compiling import compile_problems
+    from tongban.onboarding.plain_http import plain_warnings
 
-    catalog = load_catalog(load_settings().root)
+    settings = load_settings()
+    catalog = load_catalog(settings.root)
     problems = catalog.check() or compile_problems(catalog) or release_problems(catalog)
+    warnings = (
+        [] if problems else list(plain_warnings(catalog, Connections(settings.connections_dir)))
+    )
     counts = {
         "systems": len(catalog.systems),
         "contracts": len(catalog.datasets),
@@ -43,12 +49,14 @@ def check(*, json_output: Json = False) -> None:
         "pushes": len(catalog.push_routes),
     }
     if json_output:
-        print_json({"problems": problems, **counts})
+        print_json({"problems": problems, "warnings": warnings, **counts})
     elif problems:
         for problem in problems:
             console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     else:
         words = ", ".join(f"{count} {name}" for name, count in counts.items())
+        for warning in warnings:
+            console.print(warning, style="yellow", markup=False, highlight=False, soft_wrap=True)
         console.print(f"all right: {words}", style="green")
     if problems:
         raise typer.Exit(1)

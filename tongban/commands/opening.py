@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from tongban.kernel.errors import TongbanError
+
 if TYPE_CHECKING:
     from tongban.hub import Hub
+    from tongban.kernel.settings import Settings
 
 console = Console()
 
@@ -24,6 +28,15 @@ def local_hub() -> Hub:
     from tongban.local.stack import with_database
 
     return open_hub(with_database(load_settings()))
+
+
+def known_database(settings: Settings) -> Settings:
+    """Give settings with the running local stack's database, where there is one."""
+    from tongban.local.stack import with_database
+
+    with suppress(TongbanError):  # no stack, or one that was never begun: then there is none
+        return with_database(settings)
+    return settings
 
 
 def print_json(document: Any) -> None:

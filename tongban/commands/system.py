@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from tongban.commands.opening import console, print_json
+from tongban.commands.opening import console, known_database, print_json
 
 if TYPE_CHECKING:
     from tongban.onboarding.drafting import Draft
@@ -27,6 +27,7 @@ Days = Annotated[
 ]
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+ALONE = "the hub's database does not answer: this command counted its calls by itself alone"
 SURE = 0.8  # confidence from which a match is shown in green
 OUTCOMES = {"accepted": "green", "warned": "yellow", "quarantined": "red"}
 
@@ -41,21 +42,27 @@ def check(name: Name, *, days: Days = None, json_output: Json = False) -> None:
     from tongban.kernel.connections import Connections
     from tongban.kernel.settings import load_settings
     from tongban.onboarding.asking import window
+    from tongban.onboarding.budgeting import shared_ledger
     from tongban.onboarding.checking import Checked, check_system
 
     settings = load_settings()
     catalog = load_catalog(settings.root)
     connections = Connections(settings.connections_dir)
-    checked = Checked(name, list(check_system(catalog, name, connections, window(days))))
+    with shared_ledger(known_database(settings)) as (ledger, is_shared):
+        steps = list(check_system(catalog, name, connections, window(days), ledger=ledger))
+    checked = Checked(name, steps)
     if json_output:
-        steps = [asdict(step) for step in checked.steps]
-        print_json({"system": name, "is_right": checked.is_right, "steps": steps})
+        taken = [asdict(step) for step in checked.steps]
+        document = {"system": name, "is_right": checked.is_right, "shares_budget": is_shared}
+        print_json({**document, "steps": taken})
     else:
         table = Table("point", "dataset", "state", "found")
         for step in checked.steps:
             state = f"[{COLOURS[step.state]}]{step.state}[/]"
             table.add_row(step.name, step.dataset, state, _plain(step.detail))
         console.print(table)
+        if not is_shared:
+            console.print(ALONE, style="yellow")
     if not checked.is_right:
         raise typer.Exit(1)
 
@@ -77,15 +84,20 @@ def try_rows(
     from tongban.kernel.connections import Connections
     from tongban.kernel.settings import load_settings
     from tongban.onboarding.asking import window
+    from tongban.onboarding.budgeting import shared_ledger
     from tongban.onboarding.preview import preview
 
     settings = load_settings()
     catalog = load_catalog(settings.root)
     connection = Connections(settings.connections_dir).get(catalog.system(name).connection)
-    found = preview(catalog, name, dataset, connection, window(days), rows=rows)
+    with shared_ledger(known_database(settings)) as (ledger, is_shared):
+        asked = window(days)
+        found = preview(catalog, name, dataset, connection, asked, rows=rows, ledger=ledger)
     if json_output:
-        print_json(asdict(found))
+        print_json({**asdict(found), "shares_budget": is_shared})
     else:
+        if not is_shared:
+            console.print(ALONE, style="yellow")
         for number, row in enumerate(found.rows, 1):
             console.print(_row_table(number, row, found.labels, found.sources))
         total = "" if found.declared_total is None else f" of {found.declared_total:,}"

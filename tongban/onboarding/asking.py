@@ -17,6 +17,7 @@ from connectors import Connector, open_connector
 from connectors.drafts import Answer, Draft
 from tongban.kernel.compares import Compare
 from tongban.kernel.connections import Connection
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.records import BEIJING, Page, Window
 from tongban.kernel.systems import PulledDataset, System
 from tongban.onboarding.fake import people
@@ -31,13 +32,23 @@ class Asked:
 
 
 @contextmanager
-def asking(system: System, connection: Connection, root: Path, *, rows: int) -> Generator[Asked]:
+def asking(
+    system: System, connection: Connection, root: Path, *, rows: int, ledger: Ledger | None = None
+) -> Generator[Asked]:
     """Open a connector whose pages have at most `rows` rows.
+
+    Args:
+        system: As declared.
+        connection: Its address and our identity there.
+        root: Project folder.
+        rows: Rows per page at most.
+        ledger: Where its calls are counted; see `budgeting`.
 
     Raises:
         ConfigInvalid, InterfaceChanged: As `open_connector`.
     """
-    with open_connector(short_pages(system, rows), connection, root) as connector:
+    short = short_pages(system, rows)
+    with open_connector(short, connection, root, ledger=ledger) as connector:
         asked = Asked(connector)
         connector.observe(lambda draft, answer: asked.answers.append((draft, answer)))
         yield asked

@@ -12,15 +12,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from connectors import check_declared, check_wsdl
+from connectors import SystemClock, check_declared, check_wsdl
+from connectors.budget import BudgetKeeper, keeper_for
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.connections import Connection, Connections
-from tongban.kernel.errors import AuthenticationRefused, RetryLater, SystemRefused, TongbanError
+from tongban.kernel.errors import (
+    AuthenticationRefused,
+    RetryLater,
+    SystemRefused,
+    TongbanError,
+)
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.records import Window
 from tongban.kernel.systems import System
 from tongban.onboarding.answers_seen import charset_step, clock_step
 from tongban.onboarding.asking import Asked, ask_about_nobody, asking, first_page
 from tongban.onboarding.network import handshake, reach
+from tongban.onboarding.plain_http import open_secrets
 from tongban.onboarding.served_wsdl import compare_served
 from tongban.onboarding.steps import FAILED, OK, SKIPPED, WARNED, Step
 from tongban.rows import compile_dataset
@@ -43,9 +51,21 @@ class Checked:
 
 
 def check_system(
-    catalog: Catalog, name: str, connections: Connections, window: Window
+    catalog: Catalog,
+    name: str,
+    connections: Connections,
+    window: Window,
+    *,
+    ledger: Ledger | None = None,
 ) -> Iterator[Step]:
     """Take every step of one system; yields each as soon as it is known.
+
+    Args:
+        catalog: What is declared.
+        name: The system.
+        connections: Where its address and our identity there are found.
+        window: Of the rows that are asked for.
+        ledger: Where calls are counted, together with the workers' calls; see `budgeting`.
 
     Raises:
         ConfigInvalid: There is no such system, or its YAML cannot be read.
@@ -58,17 +78,29 @@ def check_system(
         yield connection
         return
     yield Step("connection", OK, f"{system.connection}: address and identity are there")
-    reached = reach(connection, system.budget)
-    if reached.problem is not None:
-        yield Step("reach", FAILED, f"{reached.address}: {reached.problem}")
+    keeper = keeper_for(system.system, connection.base_url, system.budget, SystemClock(), ledger)
+    found = _reached(system, connection, keeper)
+    yield from found
+    if found[0].state == FAILED:
         return
-    yield Step("reach", OK, f"{reached.address} answers in {reached.milliseconds} ms")
-    yield _tls(system, connection)
     if any(step.state == FAILED for step in declared):
         yield Step("authenticate", SKIPPED, "correct the files first; nothing was asked")
         return
-    yield from compare_served(system, connection, catalog.root)
-    yield from _asked(catalog, system, connection, window)
+    yield from compare_served(system, connection, catalog.root, keeper)
+    yield from _asked(catalog, system, connection, window, ledger)
+
+
+def _reached(system: System, connection: Connection, keeper: BudgetKeeper) -> list[Step]:
+    """Connect, and shake hands where it is https; both are calls of the budget."""
+    try:
+        with keeper.call():
+            reached = reach(connection, system.budget)
+        if reached.problem is not None:
+            return [Step("reach", FAILED, f"{reached.address}: {reached.problem}")]
+        text = f"{reached.address} answers in {reached.milliseconds} ms"
+        return [Step("reach", OK, text), _tls(system, connection, keeper)]
+    except TongbanError as exc:
+        return [Step("reach", FAILED, str(exc), code=exc.code)]
 
 
 def _files(catalog: Catalog, system: System) -> Iterator[Step]:
@@ -100,10 +132,15 @@ def _connection(system: System, connections: Connections) -> Connection | Step:
         return Step("connection", FAILED, str(exc), code=exc.code)
 
 
-def _tls(system: System, connection: Connection) -> Step:
-    if not connection.base_url.startswith("https:"):
-        return Step("tls", WARNED, "the address is plain http: whoever is between can read it")
-    seen = handshake(connection, system.budget)
+def _tls(system: System, connection: Connection, keeper: BudgetKeeper) -> Step:
+    if not connection.base_url.lower().startswith("https:"):
+        told = "the address is plain http: whoever is between can read it"
+        kinds = open_secrets(system)
+        return Step(
+            "tls", WARNED, f"{told}, and our secret ({', '.join(kinds)})" if kinds else told
+        )
+    with keeper.call():
+        seen = handshake(connection, system.budget)
     if seen.problem is not None:
         return Step("tls", FAILED, seen.problem)
     if seen.days_left is not None and seen.days_left < CERTIFICATE_WARNING_DAYS:
@@ -114,7 +151,11 @@ def _tls(system: System, connection: Connection) -> Step:
 
 
 def _asked(
-    catalog: Catalog, system: System, connection: Connection, window: Window
+    catalog: Catalog,
+    system: System,
+    connection: Connection,
+    window: Window,
+    ledger: Ledger | None,
 ) -> Iterator[Step]:
     """Ask one short page per dataset and one question per compare, then judge by the answers."""
     main = [name for name, item in system.datasets.items() if item.shares_pages_of is None]
@@ -122,7 +163,7 @@ def _asked(
         yield Step("authenticate", SKIPPED, "nothing is pulled from it, so nothing can be asked")
         return
     found: list[Step] = []
-    with asking(system, connection, catalog.root, rows=SAMPLE_ROWS) as asked:
+    with asking(system, connection, catalog.root, rows=SAMPLE_ROWS, ledger=ledger) as asked:
         for dataset in main:
             one = partial(_one, catalog, system, asked, dataset, window)
             found += _unless_refused("rows", dataset, found, one)

@@ -15,6 +15,7 @@ import polars as pl
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.connections import Connection
 from tongban.kernel.contracts import Contract, Field
+from tongban.kernel.ledger import Ledger
 from tongban.kernel.mappings import Mapping as DatasetMapping
 from tongban.kernel.records import Window
 from tongban.normalize import apply
@@ -69,8 +70,9 @@ def preview(
     window: Window,
     *,
     rows: int = 5,
+    ledger: Ledger | None = None,
 ) -> Preview:
-    """Read one short page and show its rows.
+    """Read one short page and show its rows; the call counts in the ledger, where one is given.
 
     Raises:
         ConfigInvalid: Mapping, contract or code tables do not fit together.
@@ -80,7 +82,8 @@ def preview(
     mapping = catalog.mapping(system, dataset)
     labels = {item.name: item.label for item in plan.contract.fields}
     sources = {name: list(made.sources) for name, made in mapping.fields.items()}
-    with asking(catalog.system(system), connection, catalog.root, rows=rows) as asked:
+    declared = catalog.system(system)
+    with asking(declared, connection, catalog.root, rows=rows, ledger=ledger) as asked:
         page = first_page(asked.connector, dataset, window)
         if page is None:
             return Preview(system, dataset, None, [], [], labels, sources)

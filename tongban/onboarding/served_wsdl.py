@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from connectors.budget import keeper_for
+from connectors.budget import BudgetKeeper
 from connectors.clock import SystemClock
 from connectors.drafts import Answer, Draft
 from connectors.protocols.transport import Transport
@@ -28,19 +28,21 @@ NAME = "served wsdl"
 HTTP_OK = 200
 
 
-def compare_served(system: System, connection: Connection, root: Path) -> Iterator[Step]:
-    """One step per SOAP interface."""
+def compare_served(
+    system: System, connection: Connection, root: Path, keeper: BudgetKeeper
+) -> Iterator[Step]:
+    """One step per SOAP interface; each asks once, inside the budget."""
     for name, interface in system.interfaces.items():
         if interface.soap is not None:
             pinned = (root / "connectors" / "wsdl" / interface.soap.wsdl).read_bytes()
-            yield _compared(system, name, interface, connection, pinned)
+            yield _compared(name, interface, connection, pinned, keeper)
 
 
 def _compared(
-    system: System, name: str, interface: Interface, connection: Connection, pinned: bytes
+    name: str, interface: Interface, connection: Connection, pinned: bytes, keeper: BudgetKeeper
 ) -> Step:
     try:
-        answer = _fetched(system, interface, connection)
+        answer = _fetched(interface, connection, keeper)
     except TongbanError as exc:
         return Step(NAME, SKIPPED, f"{name}: not served at ?wsdl ({exc.code})")
     if answer.status != HTTP_OK:
@@ -57,13 +59,11 @@ def _compared(
     return Step(NAME, FAILED, f"{text}; compare the interface, then pin anew")
 
 
-def _fetched(system: System, interface: Interface, connection: Connection) -> Answer:
-    clock = SystemClock()
-    keeper = keeper_for(system.system, connection.base_url, system.budget, clock)
-    transport = Transport(system.system, connection, keeper, clock)
-    url = connection.base_url + interface.path
+def _fetched(interface: Interface, connection: Connection, keeper: BudgetKeeper) -> Answer:
+    transport = Transport(keeper.system, connection, keeper, SystemClock())
+    url = f"{connection.base_url}{interface.path}?wsdl"  # as it is: some know no `?wsdl=`
     try:
-        return transport.exchange(Draft("?wsdl", "GET", url, query=[("wsdl", "")]))
+        return transport.exchange(Draft("?wsdl", "GET", url))
     finally:
         transport.close()
 
