@@ -6,6 +6,7 @@ These are the only things that may travel through Airflow's XCom.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID, uuid5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,11 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one transfer stored; the counts balance."""
+    """What one transfer stored; the counts balance.
+
+    Attributes:
+        outcome: `stored`, or why nothing was: `waiting_for_approval`, `rejected`.
+    """
 
     transfer_id: str
     dataset: str
@@ -33,6 +38,7 @@ class Loaded:
     quarantined: int
     duplicate: int
     contract_version: str
+    outcome: str = "stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +50,8 @@ class Pushed:
     duplicate: int
     rejected: int
     waiting: int
+
+
+def transfer_id_of(landing_id: UUID, dataset: str, *, main: str | None = None) -> UUID:
+    """Give a landing's transfer: its own id for its main dataset, a derived one for a child."""
+    return landing_id if dataset == main else uuid5(landing_id, dataset)

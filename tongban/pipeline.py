@@ -17,21 +17,24 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
+from tongban import consent
+from tongban.admission import MajorNotAdmitted, admit, is_admitted
 from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
 from tongban.kernel.collecting import rare_collections
 from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
-from tongban.outcomes import Landed, Loaded, Pushed
+from tongban.outcomes import Landed, Loaded, Pushed, transfer_id_of
 from tongban.protect import Vault
 from tongban.pull import Manifest, fetch_window, given_window, next_window
 from tongban.push import deliver
-from tongban.rows import Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
+from tongban.rows import Child, Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
 from tongban.store.deletes import Seen
 from tongban.store.holds import held
@@ -104,7 +107,7 @@ def pull(
         "landing": f"{route.system}/{route.dataset}/{landing_id}",
     }
     for child in route.datasets[:-1]:
-        child_id = _transfer_id(landing_id, child)
+        child_id = transfer_id_of(landing_id, child)
         transfers.begin_transfer(
             hub.engine,
             route.system,
@@ -132,29 +135,53 @@ def pull(
 def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
     """Decode, normalize, validate, protect and store one dataset of a complete landing.
 
-    Running it again, also after a kill at any point, has no second effect.
+    Running it again, also after a kill at any point, has no second effect. A breaking contract
+    version that nobody has approved yet is not loaded; the outcome says so.
 
     Raises:
-        BatchRefused: The contract's dirty limit is passed.
+        BatchFrozen: The department's habits changed in a way that only a person may accept.
+        BatchRefused: The contract's dirty limit, or its limit of deletes, is passed.
         LeaseHeld: Another landing of this dataset is being loaded right now.
     """
-    route = _route_of(hub, landing_id, dataset)
-    transfer_id = _transfer_id(UUID(landing_id), dataset, main=route.dataset)
-    landing = hub.landing.landing(route.system, route.dataset, landing_id)
+    route, main = _route_of(hub, landing_id, dataset)
+    transfer_id = transfer_id_of(UUID(landing_id), dataset, main=main)
+    try:
+        admit(hub, dataset)
+    except MajorNotAdmitted as exc:
+        return _not_admitted(hub, transfer_id, exc)
+    landing = hub.landing.landing(route.system, main, landing_id)
     plan = compile_dataset(hub.catalog, route.system, dataset)
-    children = (
-        [child_of(plan, compile_dataset(hub.catalog, route.system, n)) for n in route.datasets[:-1]]
-        if dataset == route.dataset
-        else []
-    )
+    children = _children(hub, route, plan)
     manifest = landing.manifest()
     connector = hub.connector(route.system)
+    lifted = consent.allowed(hub.engine, dataset, landing_id)
+    watch = consent.watch_of(
+        hub.engine,
+        hub.catalog,
+        plan.contract,
+        plan.normalize,
+        transfer_id,
+        landing_id,
+        is_snapshot=manifest.since is None,
+        lifted=lifted,
+    )
+    made = chunks(
+        landing.pages(),
+        plan,
+        connector,
+        hub.keyring,
+        children=children,
+        watch=watch,
+        refuse_dirty=consent.DIRTY_BATCH not in lifted,
+    )
+    contract = consent.loosened(plan.contract, lifted)
     lease = take_lease(hub.engine, route.system, dataset, holder=f"load {landing_id}")
     try:
-        made = chunks(landing.pages(), plan, connector, hub.keyring, children=children)
         cursor = _cursor_after(hub, route.system, dataset, manifest)
         seen = _seen(hub, route.system, dataset, manifest)
-        _write(hub, ahead(made), plan.contract, transfer_id, lease, cursor, seen)
+        _write(hub, ahead(made), contract, transfer_id, lease, cursor, seen)
+        if watch is not None:
+            watch.keep(hub.engine, is_stored=True)
     except TongbanError as exc:
         transfers.fail_transfer(
             hub.engine,
@@ -163,6 +190,7 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
             message=str(exc),
             state="refused" if isinstance(exc, BatchRefused) else "failed",
         )
+        consent.after_refusal(hub.engine, watch, exc, landing_id)
         raise
     finally:
         connector.close()
@@ -276,17 +304,16 @@ def _window_to_ask(hub: Hub, route: PullRoute, window: Window | None) -> Window:
     )
 
 
-def _route_of(hub: Hub, landing_id: str, dataset: str) -> PullRoute:
-    """The route of a landing; which of several providers it is from, its transfer knows."""
-    if len(hub.catalog.providers(dataset)) < 2:  # noqa: PLR2004 - no choice
-        return hub.catalog.pull_route(dataset)
+def _route_of(hub: Hub, landing_id: str, dataset: str) -> tuple[PullRoute, str]:
+    """The route of a landing and its main dataset, as its transfer has them."""
     pulled = transfers.read_transfer(hub.engine, UUID(landing_id))
-    return hub.catalog.pull_route(dataset, str(pulled["system"]))
+    return hub.catalog.pull_route(dataset, str(pulled["system"])), str(pulled["dataset"])
 
 
 def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:
     """The oldest cursor of all datasets in the pages, so that none of them misses a window."""
-    found = [cursors.read_cursor(hub.engine, route.system, name) for name in route.datasets]
+    admitted = [name for name in route.datasets if is_admitted(hub, name)]
+    found = [cursors.read_cursor(hub.engine, route.system, name) for name in admitted]
     return None if any(cursor is None for cursor in found) else min(c for c in found if c)
 
 
@@ -305,11 +332,6 @@ def _seen(hub: Hub, system: str, dataset: str, manifest: Manifest) -> Seen | Non
     rule = hub.catalog.system(system).window_rule(dataset)
     is_whole = rule.snapshot and manifest.since is None
     return Seen(datetime.fromisoformat(manifest.until)) if is_whole else None
-
-
-def _transfer_id(landing_id: UUID, dataset: str, *, main: str | None = None) -> UUID:
-    """The landing's own id for its main dataset, one derived from it for each child."""
-    return landing_id if dataset == main else uuid5(landing_id, dataset)
 
 
 def _write(
@@ -345,9 +367,24 @@ def _write(
                 gone=chunk.gone,
                 gone_read=chunk.gone_read,
                 snapshot=seen.snapshot() if seen is not None and chunk.is_last else None,
+                is_held=chunk.is_held,
             ),
             evidence=append_load,
         )
+
+
+def _children(hub: Hub, route: PullRoute, plan: DatasetPlan) -> list[Child]:
+    """The datasets whose records are part of this one's, so that a change of them is one of it."""
+    parts = hub.catalog.parts(route, plan.dataset)
+    return [child_of(plan, compile_dataset(hub.catalog, route.system, name)) for name in parts]
+
+
+def _not_admitted(hub: Hub, transfer_id: UUID, why: MajorNotAdmitted) -> Loaded:
+    """Note why nothing is loaded; the other datasets of the landing go on."""
+    transfers.fail_transfer(
+        hub.engine, transfer_id, code=why.code, message=str(why), state="refused"
+    )
+    return replace(_loaded(hub, transfer_id), outcome=why.outcome)
 
 
 def _loaded(hub: Hub, transfer_id: UUID) -> Loaded:

@@ -22,10 +22,12 @@ from tongban.kernel.records import Decoded, Page, RecordShape
 from tongban.normalize import Normalized, NormalizePlan, apply, compile_mapping
 from tongban.protect import KeyRing, ProtectedFrame, protect_frame, protect_quarantine
 from tongban.validate import Validated, ValidatePlan, check, compile_contract, explain
+from tongban.watch import Watch
 
 DRIFT = "unknown_field"
 MOST_DRIFT_NAMES = 20
 ROWS_PER_CHUNK = 20_000  # unit of transaction and of memory: about 250 MB at 15 fields
+ROWS_JUDGED = 100_000  # decoded rows that are kept to be judged before the first is stored
 T = TypeVar("T")
 
 
@@ -66,6 +68,7 @@ class Chunk:
         gone_read: How many rows said so.
         findings: (rule, severity) → rows.
         unknown_fields: Names that the pages had and the mapping does not know.
+        is_held: What it stores waits for a person before it goes to a target.
     """
 
     number: int
@@ -79,6 +82,7 @@ class Chunk:
     work_ms: int
     gone: pl.DataFrame | None = field(default=None, repr=False)
     gone_read: int = 0
+    is_held: bool = False
 
 
 def compile_dataset(catalog: Catalog, system: str, dataset: str) -> DatasetPlan:
@@ -111,14 +115,28 @@ def chunks(
     *,
     children: Sequence[Child] = (),
     rows_per_chunk: int = ROWS_PER_CHUNK,
+    watch: Watch | None = None,
+    refuse_dirty: bool = True,
 ) -> Iterator[Chunk]:
     """Cut pages into chunks and bring each as far as the store; at least one, maybe empty.
 
+    Args:
+        pages: In their order.
+        plan: From `compile_dataset`.
+        decoder: The connector of the pages' system.
+        keyring: Seals what the contract classifies.
+        children: Datasets whose records are inside the pages too.
+        rows_per_chunk: A chunk ends with the page that reaches it.
+        watch: Judges the decoded rows, up to 100,000 at once, before the first is stored.
+        refuse_dirty: False where a person has approved a dirty batch.
+
     Raises:
         AnswerUnreadable: A page is not what its protocol says.
+        BatchFrozen: The rows drifted in structure.
         BatchRefused: A chunk passes the contract's dirty limit.
     """
-    for number, is_last, group in _groups(pages, plan, decoder, children, rows_per_chunk):
+    groups = _groups(pages, plan, decoder, children, rows_per_chunk)
+    for number, is_last, group in groups if watch is None else _watched(groups, plan, watch):
         started = time.monotonic()
         given = _together(group.frames, plan.shape)
         read = given.height
@@ -129,7 +147,7 @@ def chunks(
             accepted = _checked(child.plan, child_given, limit=False)[0]
             rows = protect_frame(accepted, child.plan.contract, keyring)
             protected_children.append((rows, child.on))
-        accepted, refused, findings, warnings = _checked(plan, given, limit=True)
+        accepted, refused, findings, warnings = _checked(plan, given, limit=refuse_dirty)
         findings |= _drift(group.unknown, given.height)
         yield Chunk(
             number=number,
@@ -143,6 +161,7 @@ def chunks(
             warnings=warnings,
             unknown_fields=frozenset(group.unknown),
             work_ms=group.decode_ms + int((time.monotonic() - started) * 1000),
+            is_held=watch is not None and watch.is_held,
         )
 
 
@@ -220,6 +239,28 @@ def _groups(
         group.rows += decoded.frame.height
         group.decode_ms += int((time.monotonic() - started) * 1000)
     yield number, True, group
+
+
+def _watched(
+    groups: Iterable[tuple[int, bool, _Group]], plan: DatasetPlan, watch: Watch
+) -> Iterator[tuple[int, bool, _Group]]:
+    """Hold groups back until they are judged together; marked rows have no fields to judge."""
+    waiting: list[tuple[int, bool, _Group]] = []
+    for number, is_last, group in groups:
+        waiting.append((number, is_last, group))
+        if not is_last and sum(item[2].rows for item in waiting) < ROWS_JUDGED:
+            continue
+        frames, unknown = [], set()
+        started = time.monotonic()
+        for _, _, item in waiting:
+            item.frames = [_together(item.frames, plan.shape)]
+            marked = pl.concat(item.deleted) if item.deleted else None
+            frames.append(item.frames[0] if marked is None else item.frames[0].filter(~marked))
+            unknown |= item.unknown
+        watch.judge(pl.concat(frames), frozenset(unknown), is_last=is_last)
+        group.decode_ms += int((time.monotonic() - started) * 1000)
+        while waiting:
+            yield waiting.pop(0)
 
 
 def _without_deleted(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _DUE = """
 SELECT dataset, count(*) FROM hub.outbox
-WHERE state IN ('queued', 'sent', 'waiting_parent') AND next_try_at <= now()
+WHERE state IN ('queued', 'sent', 'waiting_parent') AND next_try_at <= now() AND held_by IS NULL
 GROUP BY dataset
 """
 _OLD = """

@@ -60,6 +60,7 @@ class LoadChunk:
         gone: `record_id` (hex) and `changed_at` of rows that the source marks as deleted.
         gone_read: How many rows said so, repeated ones included; a part of `read`.
         snapshot: With the last chunk of a complete snapshot: what is not in it is deleted.
+        is_held: Nothing of it goes to a target before a person agrees.
     """
 
     contract: Contract
@@ -78,6 +79,7 @@ class LoadChunk:
     gone: pl.DataFrame | None = field(default=None, repr=False)
     gone_read: int = 0
     snapshot: Snapshot | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ from tongban.kernel.errors import BatchRefused
 from tongban.store.copy import copy_frame
 from tongban.store.datasets import DATA, HISTORY_SUFFIX, versioned_columns
 
+
+class MassDelete(BatchRefused):
+    """A snapshot leaves out more records than the contract lets go at once; nothing was written."""
+
+    code = "fatal.mass_delete"
+
+
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS chunk_gone (record_id uuid, changed_at timestamptz)
         ON COMMIT DELETE ROWS;
@@ -163,7 +170,7 @@ def delete_absent(
     """Delete records that `system` provided and that its complete snapshot has no longer.
 
     Raises:
-        BatchRefused: More than the contract's share of its records would be deleted; nothing of
+        MassDelete: More than the contract's share of its records would be deleted; nothing of
             the chunk is written.
     """
     names = _names(contract)
@@ -173,11 +180,11 @@ def delete_absent(
     conn.execute(text(_ABSENT.format(**names)), {"at": snapshot.at, "system": system})
     gone, stored = conn.execute(text(_COUNTS.format(**names)), {"system": system}).one()
     if gone > max(contract.delete_rows, contract.delete_share * stored):
-        raise BatchRefused(
+        raise MassDelete(
             f"{system}/{contract.dataset}: {gone} of {stored} stored records are not in the "
             "snapshot, the "
             f"contract allows {contract.delete_share:.0%} (from {contract.delete_rows} on); "
-            "nothing is deleted, ask the department or raise deleteLimit",
+            "nothing is deleted; ask the department, then approve it or raise deleteLimit",
             system=system,
             dataset=contract.dataset,
             absent=gone,

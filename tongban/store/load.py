@@ -30,6 +30,7 @@ from tongban.kernel.errors import DatabaseUnavailable, Fatal, TongbanError
 from tongban.store.chunk import ChunkOutcome, Evidence, LoadChunk, ProtectedRows
 from tongban.store.cursors import advance_cursor
 from tongban.store.deletes import Deleted, delete_absent, delete_marked
+from tongban.store.drifts import hold_push
 from tongban.store.engine import DatabaseRefused, transaction
 from tongban.store.leases import hold_lease
 from tongban.store.quarantine import write_quarantine
@@ -182,6 +183,8 @@ def _write(conn: Connection, chunk: LoadChunk) -> ChunkOutcome:
         b"" if chunk.quarantine is None else bytes.fromhex("".join(chunk.quarantine["row_digest"]))
     )
     deleted = _deleted(conn, chunk)
+    if chunk.is_held:
+        hold_push(conn, chunk.contract.dataset, chunk.contract.table, chunk.transfer_id)
     return replace(
         outcome,
         read=chunk.read,

@@ -23,6 +23,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -210,6 +211,7 @@ outbox = Table(
     Column("code", Text, comment="the target's own code of the last answer"),
     Column("answer_sealed", LargeBinary, comment="the target's words; may quote the record"),
     Column("transfer_id", Uuid, comment="push transfer that delivered it"),
+    Column("held_by", Uuid, comment="transfer whose push waits for a person; null for none"),
     PrimaryKeyConstraint("record_id", "target", "dataset", "version"),
     CheckConstraint(
         "state IN ('queued', 'sent', 'waiting_parent', 'accepted', 'duplicate', 'rejected',"
@@ -224,6 +226,7 @@ outbox = Table(
         "seq",
         postgresql_where=text("state IN ('queued', 'sent', 'waiting_parent')"),
     ),
+    Index("outbox_held", "held_by", postgresql_where=text("held_by IS NOT NULL")),
 )
 
 tombstone = Table(
@@ -257,6 +260,53 @@ key_ring = Table(
         comment="derived from the root key; tells nothing about it",
     ),
     Column("bound_at", _moment(), nullable=False, server_default=text("now()")),
+)
+
+fingerprint = Table(
+    "fingerprint",
+    metadata,
+    Column("transfer_id", Uuid, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("major", Integer, nullable=False, comment="of the contract"),
+    Column("is_snapshot", Boolean, nullable=False, comment="read from the beginning"),
+    Column("rows", BigInteger, nullable=False, comment="rows that were looked at"),
+    Column("total", BigInteger, nullable=False, comment="rows of the batch"),
+    Column("seen", JSONB, nullable=False, comment="looks, counts and known codes, no other value"),
+    Column("seen_at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    Index("fingerprint_dataset", "system", "dataset", "seen_at"),
+)
+
+drift_event = Table(
+    "drift_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("transfer_id", Uuid, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("field", Text, nullable=False, comment="source's or contract's; empty for the batch"),
+    Column("policy", Text, nullable=False, comment="what was done"),
+    Column("owner", Text, nullable=False, comment="department that must answer"),
+    Column("detail", JSONB, nullable=False, comment="counts, shares and names"),
+    Column("at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    UniqueConstraint("transfer_id", "kind", "field", name="drift_event_transfer_key"),
+    Index("drift_event_dataset", "system", "dataset", "at"),
+)
+
+unmapped_code = Table(
+    "unmapped_code",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("field", Text, nullable=False, comment="source path"),
+    Column("code", Text, nullable=False, comment="empty: not of the form of a code"),
+    Column("rows", BigInteger, nullable=False),
+    Column("first_transfer", Uuid, nullable=False),
+    Column("last_transfer", Uuid, nullable=False),
+    Column("first_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("last_at", _moment(), nullable=False, server_default=text("now()")),
+    PrimaryKeyConstraint("system", "dataset", "field", "code"),
 )
 
 approval = Table(
