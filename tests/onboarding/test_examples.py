@@ -70,12 +70,14 @@ def test_a_department_flows_from_its_fake_into_the_database(system, tmp_path, da
                 for route in CATALOG.pull_routes
                 if route.system == system
             }
-            answer = find_subject(hub, people.resident_id_of(0), purpose="test of a department")
+            numbers = (people.resident_id_of(0), people.credit_code_of(0))
+            known = [find_subject(hub, n, purpose="test of a department").known for n in numbers]
 
     indexed = any(CATALOG.contract(name).indexed for name in loaded)
     assert set(department.holdings) == set(loaded)
     assert {(ROWS, 0)} == {(item.new, item.quarantined) for item in loaded.values()}
-    assert indexed == bool(answer.known)
+    assert indexed == any(known)
+    assert {system} >= {item.system for found in known for item in found}
 
 
 def test_the_how_to_counts_the_lines_of_each_example():

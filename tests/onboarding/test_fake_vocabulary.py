@@ -16,7 +16,12 @@ from tongban.kernel.records import BEIJING, OutgoingRecord, Window
 from tongban.onboarding.fake.department import Department
 from tongban.onboarding.fake.server import serving
 
-EXAMPLE = Path(__file__).parents[2] / "docs/how-to/examples/traffic_hall"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (
+    "connectors/systems/traffic_hall.yaml",
+    "contracts/hall_case/v1.yaml",
+    "mappings/traffic_hall/hall_case.yaml",
+)
 NOW = datetime(2026, 11, 24, 12, tzinfo=BEIJING)
 CURSOR = "paging: {kind: cursor, size: 200, next: next}"
 AFTER = ', after: "{cursor?}"'
@@ -35,9 +40,12 @@ KEY = "auth: {kind: api_key, name: X-Hall-Key}"
 
 
 def changed(folder: Path, *changes: tuple[str, str]):
-    """A catalog whose system differs from the example in some words."""
+    """A catalog of one hall whose system differs from the live one in some words."""
     root = folder / "root"
-    shutil.copytree(EXAMPLE, root)
+    for name in EXAMPLE:
+        (root / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "mappings/codes", root / "mappings/codes")
     path = root / "connectors/systems/traffic_hall.yaml"
     text = path.read_text(encoding="utf-8")
     for old, new in changes:
@@ -83,8 +91,7 @@ def test_tables_without_an_envelope_are_served_with_their_total_in_a_header(answ
     if answers == "csv":  # a table has no names inside names
         path = catalog.root / "mappings/traffic_hall/hall_case.yaml"
         text = path.read_text(encoding="utf-8")
-        for name in ("item.code", "item.name", "applicant.name", "applicant.idNo", "item.window"):
-            text = text.replace(name, name.replace(".", "_"))
+        text = text.replace("item.", "item_").replace("applicant.", "applicant_")
         path.write_text(text, encoding="utf-8")
 
     _, keys = read_all(catalog, tmp_path)
