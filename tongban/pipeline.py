@@ -34,7 +34,7 @@ from tongban.outcomes import Landed, Loaded, Pushed, transfer_id_of
 from tongban.protect import Vault
 from tongban.pull import Manifest, fetch_window, given_window, next_window
 from tongban.push import deliver
-from tongban.rows import Child, Chunk, ahead, child_of, chunks, compile_dataset, rows_chunk
+from tongban.rows import Chunk, ahead, children_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors, transfers
 from tongban.store.deletes import Seen
 from tongban.store.holds import held
@@ -151,7 +151,7 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
         return _not_admitted(hub, transfer_id, exc)
     landing = hub.landing.landing(route.system, main, landing_id)
     plan = compile_dataset(hub.catalog, route.system, dataset)
-    children = _children(hub, route, plan)
+    children = children_of(hub.catalog, route, plan)
     manifest = landing.manifest()
     connector = hub.connector(route.system)
     lifted = consent.allowed(hub.engine, dataset, landing_id)
@@ -371,12 +371,6 @@ def _write(
             ),
             evidence=append_load,
         )
-
-
-def _children(hub: Hub, route: PullRoute, plan: DatasetPlan) -> list[Child]:
-    """The datasets whose records are part of this one's, so that a change of them is one of it."""
-    parts = hub.catalog.parts(route, plan.dataset)
-    return [child_of(plan, compile_dataset(hub.catalog, route.system, name)) for name in parts]
 
 
 def _not_admitted(hub: Hub, transfer_id: UUID, why: MajorNotAdmitted) -> Loaded:

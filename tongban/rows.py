@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 import polars as pl
 
-from tongban.kernel.catalog import Catalog
+from tongban.kernel.catalog import Catalog, PullRoute
 from tongban.kernel.contracts import Contract
 from tongban.kernel.records import Decoded, Page, RecordShape
 from tongban.normalize import Normalized, NormalizePlan, apply, compile_mapping
@@ -105,6 +105,12 @@ def compile_dataset(catalog: Catalog, system: str, dataset: str) -> DatasetPlan:
 def child_of(parent: DatasetPlan, child: DatasetPlan) -> Child:
     """Join a child to its parent by the parent's key, whose fields the child carries."""
     return Child(plan=child, on={name: name for name in parent.contract.key})
+
+
+def children_of(catalog: Catalog, route: PullRoute, plan: DatasetPlan) -> list[Child]:
+    """The datasets whose records are part of this one's: a change of theirs is one of its own."""
+    names = catalog.parts(route, plan.dataset)
+    return [child_of(plan, compile_dataset(catalog, route.system, name)) for name in names]
 
 
 def chunks(

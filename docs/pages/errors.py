@@ -32,6 +32,7 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "MajorNotAdmitted": "Read the question in Airflow or with `bin/tongban approvals` and decide it; the older major goes on meanwhile.",
     "AnswerCodeUnknown": "Ask the department what its new code means and add it to `codes` of the compare; no answer was stored.",
     "AnswersMissing": "Show the department its call's receipt number: not every question has exactly one answer; declare `missing` where it leaves out what it has no record of.",
     "AnswerCountInvalid": "Show the kept page to the department: a total below zero or not whole cannot be right.",

@@ -239,6 +239,9 @@ class Catalog:
                 was named.
         """
         providers = self.providers(dataset)
+        if not providers and dataset in self.contract_files:  # the name that its majors share
+            dataset = next(iter(self.majors(dataset)), dataset)
+            providers = self.providers(dataset)
         if not providers:
             known = [name for route in self.pull_routes for name in route.datasets]
             raise ConfigInvalid(
@@ -257,6 +260,22 @@ class Catalog:
             f'{wanted} does not provide the dataset "{dataset}"; '
             f"{', '.join(providers)} {'does' if len(providers) == 1 else 'do'}"
         )
+
+    def parts(self, route: PullRoute, dataset: str) -> tuple[str, ...]:
+        """The datasets whose records are part of a record of a route's main dataset.
+
+        Of each, the major that goes with this one: the newest that is not newer, else the oldest.
+        """
+        own = self.name_of(route.dataset)
+        if self.name_of(dataset) != own:
+            return ()
+        most = self.contract(dataset).major
+        found: dict[str, str] = {}
+        for other in sorted(route.datasets, key=lambda name: self.contract(name).major):
+            name = self.name_of(other)
+            if name != own and (name not in found or self.contract(other).major <= most):
+                found[name] = other
+        return tuple(found[name] for name in sorted(found))
 
     def push_route(self, target: str, dataset: str) -> PushRoute:
         """The route of a dataset to a target."""
