@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from tongban.kernel.catalog import Catalog, load_catalog
-from tongban.orchestration import build_cases_dag, build_pull_dags, build_push_dags
+from tongban.orchestration import (
+    build_cases_dag,
+    build_compare_dags,
+    build_pull_dags,
+    build_push_dags,
+)
 from tongban.orchestration.assets import CASE_DATASETS
 from tongban.orchestration.pools import pools
 
@@ -78,3 +83,21 @@ def test_every_dataset_of_a_route_has_its_own_load(catalog: Catalog, pulls: dict
     for route in catalog.pull_routes:
         wanted = ["pull", *(f"load_{child}" for child in route.datasets[:-1]), "load"]
         assert wanted == [t.task_id for t in pulls[route.dag_id].topological_sort()]
+
+
+def test_the_compare_waits_for_cases_in_the_pool_of_who_answers(catalog: Catalog):
+    """Civil affairs is called by one task at a time, whoever else is being pulled."""
+    (dag,) = build_compare_dags(REPOSITORY)
+    (task,) = dag.tasks
+
+    assert "compare" == dag.dag_id
+    assert task.pool in {pool["name"] for pool in pools(catalog)}
+    assert "dept_civil_affairs" == task.pool
+    assert dag.timetable.asset_condition.name in CASE_DATASETS
+
+
+def test_a_catalog_that_compares_nothing_has_no_compare(tmp_path: Path):
+    """A DAG that could only fail is none."""
+    (tmp_path / "connectors" / "systems").mkdir(parents=True)
+
+    assert [] == build_compare_dags(tmp_path)

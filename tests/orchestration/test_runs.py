@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from tests.pipeline.city import CityHub, make_template
+from tongban.kernel.catalog import load_catalog
+from tongban.onboarding.fake.department import Department
+from tongban.onboarding.fake.server import serving
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -181,6 +184,25 @@ def test_cases_open_for_applications_and_announce_their_acceptance(bag: Any, cit
     assert "success" == done.state
     assert opened == done.values["advance"]["opened"] > 0
     assert events("case_acceptance")[-1]["due"] > 0
+
+
+def test_buyers_are_compared_and_only_counts_pass_through(bag: Any, city: CityHub, tmp_path: Path):
+    """Skipped while civil affairs has no connection; then receipts, and no answer in XCom."""
+    for name in ("service_item", "online_application", "sale_contract"):
+        run(bag, f"pull_{name}")
+    run(bag, "cases")
+    skipped = run(bag, "compare")
+    department = Department(load_catalog(REPOSITORY), "civil_affairs", rows=1)
+    with serving(department) as url:
+        account = department.open_account(url, tmp_path)
+        path = city.settings.connections_dir / "civil_affairs.json"
+        path.write_text(json.dumps(account), encoding="utf-8")
+        done = run(bag, "compare")
+
+    answered = city.one("SELECT count(*) FROM hub.comparison WHERE state = 'answered'")
+    assert {"compare": "skipped"} == skipped.tasks
+    assert {"pairs": answered, "compared": answered, "unaskable": 0} == done.values["compare"]
+    assert answered > 0
 
 
 def test_maintenance_queues_parked_rows_and_announces_them(bag: Any, city: CityHub):

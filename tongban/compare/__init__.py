@@ -8,7 +8,14 @@ asked and nowhere else: the hub keeps a digest of it that only the asker's proof
 from __future__ import annotations
 
 from tongban.compare.asking import Answer, compare, compare_in_batches
-from tongban.compare.questions import Asker, Question, QuestionsInvalid, checked, read_asker
+from tongban.compare.questions import (
+    Asker,
+    Question,
+    QuestionsInvalid,
+    checked,
+    is_askable,
+    read_asker,
+)
 from tongban.compare.receipts import is_proved
 from tongban.compare.service import PurposeRefused, declared
 
@@ -22,6 +29,7 @@ __all__ = [
     "compare",
     "compare_in_batches",
     "declared",
+    "is_askable",
     "is_proved",
     "read_asker",
 ]

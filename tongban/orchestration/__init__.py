@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tongban.orchestration.approvals import build_approvals_dag
     from tongban.orchestration.audits import build_audit_dag
     from tongban.orchestration.cases import build_cases_dag
+    from tongban.orchestration.compares import build_compare_dags
     from tongban.orchestration.maintenance import build_maintenance_dag
     from tongban.orchestration.pulls import build_pull_dags
     from tongban.orchestration.pushes import build_push_dags
@@ -26,6 +27,7 @@ __all__ = [
     "build_approvals_dag",
     "build_audit_dag",
     "build_cases_dag",
+    "build_compare_dags",
     "build_maintenance_dag",
     "build_pull_dags",
     "build_push_dags",
@@ -35,6 +37,7 @@ _HOMES = {
     "build_approvals_dag": "approvals",
     "build_audit_dag": "audits",
     "build_cases_dag": "cases",
+    "build_compare_dags": "compares",
     "build_maintenance_dag": "maintenance",
     "build_pull_dags": "pulls",
     "build_push_dags": "pushes",
