@@ -59,7 +59,10 @@ SALE_OUT = mapping_of(
     },
     where={"usage": ("10", "20")},
 )
-CODES = SimpleNamespace(from_hub=lambda table, target: {"10": "住宅"})  # noqa: ARG005
+CODES = SimpleNamespace(
+    from_hub=lambda table, target: {"10": "住宅"},  # noqa: ARG005
+    known=lambda table: frozenset({"10", "20"}),  # noqa: ARG005
+)
 
 
 class Declared:
@@ -67,9 +70,10 @@ class Declared:
 
     codes = CODES
 
-    def __init__(self, mapping: PushMapping, batch: int) -> None:
+    def __init__(self, mapping: PushMapping, batch: int, *, is_xml: bool = False) -> None:
         self._mapping = mapping
         self._batch = batch
+        self._send_as = "xml" if is_xml else "json"
 
     def push_mapping(self, target: str, dataset: str) -> PushMapping:  # noqa: ARG002
         """The one mapping."""
@@ -80,8 +84,13 @@ class Declared:
         return {"payment": PAYMENT, "sale": SALE, "sale_party": PARTY}[dataset]
 
     def system(self, name: str) -> Any:  # noqa: ARG002
-        """The office's batch size."""
-        return SimpleNamespace(accepts={self._mapping.dataset: SimpleNamespace(batch=self._batch)})
+        """The office's batch size, and how it is spoken to."""
+        call = SimpleNamespace(send_as=self._send_as, body=None, form={})
+        accepted = SimpleNamespace(batch=self._batch, call=call)
+        return SimpleNamespace(
+            accepts={self._mapping.dataset: accepted},
+            interface_of=lambda _: SimpleNamespace(soap=None),
+        )
 
 
 class Office:
@@ -134,13 +143,18 @@ class Office:
         return Receipt(record.guid, "accepted", self.receipts[at])
 
     def deliver(
-        self, mapping: PushMapping = PAYMENT_OUT, *, batch: int = 2, **more: Any
+        self,
+        mapping: PushMapping = PAYMENT_OUT,
+        *,
+        batch: int = 2,
+        is_xml: bool = False,
+        **more: Any,
     ) -> PushCounts:
         """One delivery run."""
         return deliver(
             self.hub.engine,
             Vault(self.hub.keyring),
-            Declared(mapping, batch),
+            Declared(mapping, batch, is_xml=is_xml),
             PushRoute(target="office", dataset=mapping.dataset, protocol="rest"),
             self,
             **more,

@@ -29,6 +29,7 @@ from tongban.push.rows import Vault
 from tongban.push.sending import Answer, Channel, Outgoing, Sender, prepare, send_batch
 from tongban.store.engine import transaction
 from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
+from tongban.targets.push_xsd import PushCheck, speaks_xml
 
 ROWS_PER_CLAIM = 5000  # at least one batch; what a death in between sends once more
 CLAIM_LASTS_S = 60  # a slow target gets smaller claims: its rows stay locked meanwhile
@@ -119,6 +120,8 @@ def deliver(
     mapping = catalog.push_mapping(route.target, route.dataset)
     names = [mapping.dataset, *(child.dataset for child in mapping.children.values())]
     contracts = {name: catalog.contract(name) for name in names}
+    system = catalog.system(route.target)
+    accepted = system.accepts[route.dataset]
     run = _Run(
         engine=engine,
         channel=Channel(
@@ -127,7 +130,12 @@ def deliver(
             plan=compile_push(mapping, contracts, catalog.codes, vault.mask),
             sender=sender,
             vault=vault,
-            batch=catalog.system(route.target).accepts[route.dataset].batch,
+            batch=accepted.batch,
+            check=(
+                PushCheck.of(mapping, contracts, catalog.codes)
+                if speaks_xml(system, accepted)
+                else None
+            ),
         ),
         evidence=evidence,
         park_after=park_after,

@@ -6,11 +6,11 @@ its neighbours: a batch that is refused as a whole is halved until the record is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import starmap
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 from sqlalchemy import Connection
@@ -29,6 +29,7 @@ from tongban.push.receipts import PARENT_CODES, State, kept_receipt_no, shown_co
 from tongban.push.rows import Vault, children_rows, claimed_rows
 
 UNSENDABLE = "TONGBAN_UNSENDABLE"
+UNFIT = "TONGBAN_UNFIT"  # it would be no valid XML of the mapping's own schema
 _HEX = pl.col("record_id").bin.encode("hex")
 _CUTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 _GUID = pl.concat_str(list(starmap(_HEX.str.slice, _CUTS)), separator="-")
@@ -61,6 +62,11 @@ class Channel:
     vault: Vault
     batch: int
     failure: TongbanError | None = None
+    check: Callable[[Sequence[dict[str, Any]]], list[str | None]] | None = None
+
+    def misfits(self, documents: Sequence[dict[str, Any]]) -> list[str | None]:
+        """For each document the field that its schema refuses; none where it is not XML."""
+        return self.check(documents) if self.check else [None] * len(documents)
 
 
 class Answer(NamedTuple):
@@ -102,12 +108,18 @@ def prepare(channel: Channel, conn: Connection) -> Outgoing:
     )
     going = Outgoing()
     columns = (facts["guid"], facts["op"], facts["version"], goes.to_series())
-    rows = zip(*(c.to_list() for c in columns), made.data, made.digests, made.lost, strict=True)
-    for guid, op, version, is_wanted, data, digest, lost in rows:
+    misfits = channel.misfits(made.data)
+    rows = zip(
+        *(c.to_list() for c in columns), made.data, made.digests, made.lost, misfits, strict=True
+    )
+    for guid, op, version, is_wanted, data, digest, lost, misfit in rows:
         if not is_wanted:
             going.answers.append(Answer(guid, version, "withheld"))
         elif lost is not None:
             code = f"{UNSENDABLE}:{lost}"
+            going.answers.append(Answer(guid, version, "rejected", code=code))
+        elif misfit is not None:
+            code = f"{UNFIT}:{misfit}"
             going.answers.append(Answer(guid, version, "rejected", code=code))
         else:
             going.records.append(OutgoingRecord(guid, op, version, digest.hex(), data))

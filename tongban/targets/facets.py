@@ -55,12 +55,13 @@ def field_type(item: Field, statements: Iterable[Statement]) -> etree._Element:
             steps += _steps(statement, item)
     made: etree._Element | None = None
     for step in steps or [[]]:
-        made = _restricted(made, base, step)
+        made = restricted(made, base, step)
     assert made is not None  # noqa: S101 - at least one step
     return made
 
 
-def _restricted(inner: etree._Element | None, base: str, facets: list[Facet]) -> etree._Element:
+def restricted(inner: etree._Element | None, base: str, facets: list[Facet]) -> etree._Element:
+    """One restriction step over a built-in type or over another step."""
     simple = etree.Element(f"{XS}simpleType")
     restriction = etree.SubElement(simple, f"{XS}restriction")
     if inner is None:

@@ -110,7 +110,7 @@ def _checks(table: sa.Table) -> dict[str, str]:
     return {str(check.name): str(check.sqltext) for check in found}
 
 
-def _compare_checks(upgrade: ops.UpgradeOps | ops.DowngradeOps, old: sa.Table, new: sa.Table) -> None:
+def _compare_checks(part: ops.UpgradeOps | ops.DowngradeOps, old: sa.Table, new: sa.Table) -> None:
     """Drop what is gone or changed before columns change, add what is new after them."""
     before, after = _checks(old), _checks(new)
     place = old.name
@@ -120,7 +120,7 @@ def _compare_checks(upgrade: ops.UpgradeOps | ops.DowngradeOps, old: sa.Table, n
     created = [
         ops.CreateCheckConstraintOp(name, place, sa.literal_column(after[name])) for name in added
     ]
-    upgrade.ops[:] = [*dropped, *upgrade.ops, *created]
+    part.ops[:] = [*dropped, *part.ops, *created]
 
 
 def _written(script: ops.MigrationScript, contract: Contract, title: str) -> str:
