@@ -72,7 +72,9 @@ class Operation:
         output: Root of the answer that record paths are relative to; None when undescribed.
         method: HTTP method; POST for SOAP.
         path: Path of the call; "" for SOAP.
-        place: Where inputs travel: query, body or message.
+        place: Where inputs travel: query, body, form or message.
+        headers: Headers that a call may carry, beside those of HTTP and of identity.
+        answer_headers: Headers that the answer is said to have, in small letters.
         element: Name of the element that a SOAP request begins with.
     """
 
@@ -82,8 +84,10 @@ class Operation:
     output: Node | None = None
     method: str = "POST"
     path: str = ""
-    place: Literal["query", "body", "message"] = "message"
+    place: Literal["query", "body", "form", "message"] = "message"
     element: str = ""
+    headers: tuple[Node, ...] = ()
+    answer_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _OUTPUTS: Final = (
     ("code", _CODE),
     ("message", r"(message|msg|info|desc|reason)$|^fhxx$|说明|返回信息"),
 )
+_NEXT_LINK = re.compile(r"(^|\.)next\.(href|url|uri)$", re.IGNORECASE)
 _SUCCESS: Final = ("0", "00", "0000", "000000", "200", "1", "true", "success", "ok", "y")
 
 
@@ -81,13 +82,17 @@ def answer_roles(root: Node | None) -> Answer:
     """Find the record list and the words around it."""
     if root is None:
         return Answer(None, None)
+    if root.repeated and root.type == "object":  # the answer is the list
+        return Answer("", root, tuple(root.lists()))
     lists = sorted(root.lists(), key=lambda item: -len(list(item[1].leaves())))
     path, record = lists[0] if lists else (None, None)
     roles: dict[str, str] = {}
     nodes: dict[str, Node] = {}
     for role, pattern in _OUTPUTS:
         for name, node in root.leaves():
-            if role not in roles and name not in roles.values() and _says(pattern, node):
+            if role in roles or name in roles.values():
+                continue
+            if _says(pattern, node) or (role == "next_cursor" and _NEXT_LINK.search(name)):
                 roles[role], nodes[role] = name, node
     texts = [(p, n) for p, n in root.leaves() if n.type == "string" and p not in roles.values()]
     return Answer(

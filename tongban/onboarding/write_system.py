@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ ROLE_WORDS = {
 IDENTITY_WORDS = ("appid", "appkey", "app_id", "app_key", "sign", "signature", "nonce", "timestamp")
 UNKNOWN_RECORDS = "fill.in"
 PAGE_SIZE = 100
+_TOTAL_HEADER = re.compile(r"total|(^|-)count$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,11 @@ def _soap(plan: Plan) -> list[str]:
 
 
 def _pinned_openapi(plan: Plan) -> list[str]:
-    ((name, content),) = plan.description.files.items()
+    (name, content), *others = plan.description.files.items()
     digest = hashlib.sha256(content).hexdigest()
+    beside = f", and {len(others)} files that it refers to" if others else ""
     return [
-        line(4, "", f"drafted from connectors/openapi/{pinned_name(plan.system, name)}"),
+        line(4, "", f"drafted from connectors/openapi/{pinned_name(plan.system, name)}{beside}"),
         line(4, "", f"sha256 {digest}"),
     ]
 
@@ -207,13 +210,15 @@ def _dataset(plan: Plan, to_fill: list[str]) -> list[str]:
     lines = ["", "datasets:", line(2, f"{plan.dataset}:")]
     lines.append(line(4, "", 'schedule: "30 2 * * *" once `system try` shows what it should'))
     lines += _call(plan, to_fill)
-    records = shown.records or UNKNOWN_RECORDS
+    records = UNKNOWN_RECORDS if shown.records is None else shown.records
     if shown.records is None:
         to_fill.append(f"datasets.{plan.dataset}.records: path of the record list")
     note = "fill: path of the record list" if shown.records is None else "check: the record list"
     lines.append(line(4, f"records: {scalar(records)}", note))
-    if shown.total:
-        lines.append(line(4, f"total: {scalar(shown.total)}", "check: rows of the whole window"))
+    counted = next((h for h in plan.operation.answer_headers if _TOTAL_HEADER.search(h)), None)
+    total = shown.total or (f"header:{counted}" if counted else None)
+    if total:
+        lines.append(line(4, f"total: {scalar(total)}", "check: rows of the whole window"))
     lines.append(_paging(plan))
     for path, node in shown.children:
         count = len(list(node.leaves()))
@@ -252,12 +257,27 @@ def _call(plan: Plan, to_fill: list[str]) -> list[str]:
             values[node.name] = [] if node.repeated else {}
     comments = {f"{{{role}}}": word for role, word in ROLE_WORDS.items()}
     comments |= {"": "fill: a constant that the note names"}
-    where = "query" if operation.place == "query" else "body"
+    where = operation.place if operation.place in {"query", "form"} else "body"
     if values:
         lines.append(line(6, f"{where}:"))
-        tree = values if where == "query" else nested(values)
+        tree = nested(values) if where == "body" else values
         lines += block(8, tree, comments)
-    return lines
+    return lines + _headers(plan, to_fill, comments)
+
+
+def _headers(plan: Plan, to_fill: list[str], comments: dict[str, str]) -> list[str]:
+    """Headers that the call must carry; those that identity brings are written by `auth`."""
+    ours = {str(item.get("name", "")).lower() for item in plan.description.auth}
+    needed = [
+        node
+        for node in plan.operation.headers
+        if node.required and node.name.lower() not in ours and not _is_identity(node.name)
+    ]
+    if not needed:
+        return []
+    to_fill += [f"datasets.{plan.dataset}.call: the header {node.name}" for node in needed]
+    values = {node.name: str(_constant(node)) for node in needed}
+    return [line(6, "headers:"), *block(8, values, comments)]
 
 
 def _constant(node: Node) -> Any:
@@ -269,6 +289,10 @@ def _constant(node: Node) -> Any:
 
 def _paging(plan: Plan) -> str:
     roles, shown = plan.roles, plan.shown
+    if "link" in plan.operation.answer_headers:
+        return line(
+            4, f"paging: {{kind: link_header, size: {PAGE_SIZE}}}", "check: rel=next in it?"
+        )
     if "cursor" in roles and shown.next_cursor:
         spec = {"kind": "cursor", "size": PAGE_SIZE, "next": shown.next_cursor}
         spec |= {"more": shown.more} if shown.more else {}
@@ -279,6 +303,9 @@ def _paging(plan: Plan) -> str:
     if "row" in roles:
         spec = {"kind": "offset", "first": 0, "size": PAGE_SIZE, "overlap": 1}
         return line(4, f"paging: {flow(spec)}", "check: is the first row 0 or 1?")
+    if shown.next_cursor:
+        spec = {"kind": "next_url", "size": PAGE_SIZE, "next": shown.next_cursor}
+        return line(4, f"paging: {flow(spec)}", "check: is it the next page's address?")
     return line(4, "paging: {kind: none}", "check: one answer with everything?")
 
 
