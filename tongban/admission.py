@@ -12,11 +12,13 @@ from sqlalchemy import text
 
 from tongban.changes import compare, read_facts
 from tongban.hub import Hub
+from tongban.kernel.catalog import PushRoute
 from tongban.kernel.contract_terms import major_name
 from tongban.kernel.contracts import Contract
 from tongban.kernel.errors import Fatal
 from tongban.store import approvals
 from tongban.store.engine import transaction
+from tongban.store.tables import PENDING_STATES
 
 KIND = "contract_version"
 MOST_NAMED = 8
@@ -25,6 +27,12 @@ _IS_LOADED = text("""
     SELECT EXISTS (SELECT FROM hub.transfer
                     WHERE system = ANY(CAST(:systems AS text[])) AND direction = 'pull'
                       AND dataset = ANY(CAST(:datasets AS text[])) AND state = 'finished')
+""")
+
+_HAND_OVER = text("""
+    UPDATE hub.outbox SET state = 'superseded', closed_at = now()
+     WHERE target = :target AND dataset = ANY(CAST(:datasets AS text[]))
+       AND state = ANY(CAST(:states AS text[]))
 """)
 
 
@@ -75,6 +83,28 @@ def is_admitted(hub: Hub, dataset: str) -> bool:
     with transaction(hub.engine) as conn:
         subject = f"{contract.name}@{contract.version}"
         return approvals.state(conn, KIND, subject) == "approved"
+
+
+def hand_over(hub: Hub, route: PushRoute) -> int:
+    """Close what waits for a target under majors that it reads no more; give how many rows.
+
+    Done once the major that it reads now has been loaded, since that load queued every record
+    again in its new form.
+    """
+    catalog = hub.catalog
+    own = catalog.name_of(route.dataset)
+    files = catalog.contract_files.get(own, {})
+    read = {r.dataset for r in catalog.push_routes if r.target == route.target}
+    left = sorted({major_name(own, major) for major in files} - read)
+    if not left:
+        return 0
+    systems = list(catalog.providers(route.dataset))
+    with transaction(hub.engine) as conn:
+        facts = {"systems": systems, "datasets": [route.dataset]}
+        if not conn.execute(_IS_LOADED, facts).scalar_one():
+            return 0
+        closed = {"target": route.target, "datasets": left, "states": list(PENDING_STATES)}
+        return conn.execute(_HAND_OVER, closed).rowcount
 
 
 def _is_new(hub: Hub, contract: Contract) -> bool:

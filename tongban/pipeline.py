@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from tongban import consent
-from tongban.admission import MajorNotAdmitted, admit, is_admitted
+from tongban.admission import MajorNotAdmitted, admit, hand_over, is_admitted
 from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
@@ -41,6 +41,7 @@ from tongban.store.holds import held
 from tongban.store.leases import Lease, release_lease, take_lease
 from tongban.store.load import LoadChunk, write_chunk
 from tongban.validate import compile_contract
+from tongban.watch import note_unreadable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,6 +99,8 @@ def pull(
                 manifest = fetch_window(connector, landing, asked)
             except TongbanError as exc:
                 transfers.fail_transfer(hub.engine, landing_id, code=exc.code, message=str(exc))
+                contract = hub.catalog.contract(dataset)
+                note_unreadable(hub.engine, exc, route.system, contract, landing_id)
                 raise
     finally:
         connector.close()
@@ -209,6 +212,7 @@ def push(
         SystemRefused: The target refused a whole batch; its rows stay in the outbox.
     """
     route = hub.catalog.push_route(target, dataset)
+    hand_over(hub, route)
     connector = hub.connector(target)
     try:
         done = deliver(

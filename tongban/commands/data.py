@@ -84,6 +84,10 @@ def pull(
         numbers = (item.read, item.new, item.changed, item.same, item.quarantined, item.duplicate)
         table.add_row(item.dataset, *(f"{number:,}" for number in numbers))
     console.print(table)
+    for item in loaded:
+        if item.outcome != "stored":
+            words = item.outcome.replace("_", " ")
+            console.print(f"{item.dataset} {item.contract_version}: {words}", style="yellow")
 
 
 @app.command()

@@ -101,6 +101,7 @@ def loaded_counts(dataset: str, loaded: Loaded) -> dict[str, Any]:
         "transfer_id": str(loaded.transfer_id),
         "contract_version": str(loaded.contract_version),
         **{name: int(getattr(loaded, name)) for name in LOADED},
+        **({} if loaded.outcome == "stored" else {"outcome": loaded.outcome}),
     }
 
 
