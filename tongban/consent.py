@@ -104,7 +104,6 @@ def after_refusal(
     """Keep what stopped a load, and ask whether it may be stored after all."""
     if watch is None:
         return
-    watch.refused(error)
     watch.keep(engine, is_stored=False)
     if isinstance(error, BatchRefused):
         kind = next(kind for of, kind in _OWN_REASONS if isinstance(error, of))

@@ -24,7 +24,7 @@ from tongban.store import drifts
 from tongban.store.engine import transaction
 
 FROZEN, HELD, APPROVED = "frozen", "held", "approved"
-REPEATED_NAMES = "fatal.answer_names_repeated"  # found while decoding, before any row is seen
+REPEATED_NAMES = "fatal.answer_names_repeated"  # found while pulling, before any row is seen
 SHOWN = 5
 
 
@@ -92,11 +92,6 @@ class Watch:
         if held:
             self.is_held = True
             self.on_held(f"{self._place()}: stored, but not pushed: {_told(held)}")
-
-    def refused(self, error: TongbanError) -> None:
-        """Note a change of habit that stopped the batch before its rows could be seen."""
-        if error.code == REPEATED_NAMES:
-            self.events.append(Drifted("repeated_name", "", FROZEN))
 
     def keep(self, engine: Engine, *, is_stored: bool) -> None:
         """Write down what was seen; the fingerprint only of a batch that was stored."""
@@ -182,6 +177,18 @@ def open_watch(
         lifted=lifted,
         on_held=on_held,
     )
+
+
+def note_unreadable(
+    engine: Engine, error: TongbanError, system: str, contract: Contract, transfer_id: UUID
+) -> None:
+    """Note a change of habit that stopped a pull before any row could be seen."""
+    if error.code != REPEATED_NAMES:
+        return
+    place = {"transfer_id": transfer_id, "system": system, "dataset": contract.dataset}
+    event = {"kind": "repeated_name", "field": "", "policy": FROZEN, "detail": {}}
+    with transaction(engine) as conn:
+        drifts.keep_events(conn, {**place, "owner": contract.owner}, [event])
 
 
 def _told(found: list[Drifted]) -> str:

@@ -40,6 +40,7 @@ class Expected:
         required: Contract fields without which no row can be stored.
         codes: Source path → codes of it that the code table knows.
         amounts: Source paths of money.
+        single: Source paths of numbers, dates, codes and flags, which cannot be a document.
         changed: Source path of the change time, or None.
     """
 
@@ -50,6 +51,7 @@ class Expected:
     required: frozenset[str]
     codes: dict[str, frozenset[str]]
     amounts: frozenset[str]
+    single: frozenset[str]
     changed: str | None
 
 
@@ -135,6 +137,13 @@ def expect(mapping: Mapping, contract: Contract, tables: CodeTables) -> Expected
             item.sources[0]
             for item in mapping.fields.values()
             if item.sources and any(op.name == "money" for op in item.ops)
+        ),
+        single=frozenset(codes).union(
+            *(
+                mapping.fields[item.name].sources
+                for item in contract.fields
+                if item.type != "string" and item.name in mapping.fields
+            )
         ),
         changed=changed.sources[0] if changed is not None and changed.sources else None,
     )

@@ -20,11 +20,12 @@ from math import log10
 from statistics import median
 
 from tongban.drift.fingerprint import Expected, Fingerprint
-from tongban.drift.seen import EMPTY, NESTED, is_moment
+from tongban.drift.seen import EMPTY, LIST, NESTED, is_moment
 from tongban.kernel.drifts import KINDS
 
 MOST_NAMES = 20
 MOSTLY_THERE = 0.5
+_INSIDE = {NESTED: "became_nested", LIST: "became_list"}
 _NUMBER = re.compile(r"[0-9]{6,}")
 Detail = dict[str, float | int | str]
 
@@ -101,7 +102,7 @@ def _names(seen: Fingerprint, expected: Expected, _: Sequence[Fingerprint]) -> F
     for name in seen.unknown[:MOST_NAMES]:
         parent = name.rpartition(".")[0]
         if name.endswith("[]"):
-            yield "became_list", _shown(name[:-2]), None, {}
+            yield "became_list", _shown(name[:-2]), "warning", {}
         elif name.endswith("~"):
             yield "field_order", _shown(name[:-1]), None, {}
         elif parent in known:
@@ -151,11 +152,11 @@ def _looks(seen: Fingerprint, expected: Expected, habits: Sequence[Fingerprint])
     for path, now in seen.fields.items():
         past = [one.fields[path] for one in habits if path in one.fields]
         before = next((one.look for one in past if one.look != EMPTY), None)
+        if now.look in _INSIDE and now.look != before and (before or path in expected.single):
+            yield _INSIDE[now.look], path, None, {"before": before or "one value"}
         if before is None or now.look == EMPTY:
             continue
-        if now.look == NESTED != before:
-            yield "became_nested", path, None, {"before": before}
-        elif is_moment(before) and is_moment(now.look) and now.look != before:
+        if is_moment(before) and is_moment(now.look) and now.look != before:
             yield "date_format", path, None, {"before": before, "now": now.look}
         sizes = [one.magnitude for one in past if one.magnitude is not None]
         if sizes and now.magnitude is not None:

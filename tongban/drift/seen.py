@@ -11,7 +11,7 @@ import re
 import polars as pl
 
 ENOUGH = 0.9  # of the sample must look alike, else it is text
-EMPTY, TEXT, NESTED = "empty", "text", "nested"
+EMPTY, TEXT, NESTED, LIST = "empty", "text", "nested", "list"
 
 # In this order: the first that fits counts. Months and days are bounded, so that a number of eight
 # digits is rarely a date.
@@ -31,7 +31,8 @@ LOOKS: dict[str, str] = {
     "datetime yyyy-MM-ddTHH:mm": rf"^{_YEAR}-{_MONTH}-{_DAY}T[0-9]{{2}}:",
     "datetime yyyy/MM/dd HH:mm": rf"^{_YEAR}/[0-9]{{1,2}}/[0-9]{{1,2}} [0-9]{{1,2}}:",
     "datetime yyyyMMddHHmmss": rf"^{_YEAR}{_MONTH}{_DAY}[0-9]{{6}}",
-    NESTED: r"^\s*(?:\{.*\}|\[.*\])\s*$",
+    NESTED: r"^\s*\{.*\}\s*$",
+    LIST: r"^\s*\[.*\]\s*$",
 }
 _PROBES = {look: re.compile(pattern) for look, pattern in LOOKS.items()}
 

@@ -16,7 +16,7 @@ KINDS = {
     "missing_required": "frozen",
     "type_change": "frozen",
     "became_nested": "frozen",
-    "became_list": "warning",
+    "became_list": "frozen",
     "renamed_field": "warning",
     "repeated_name": "frozen",
     "field_order": "warning",
