@@ -14,7 +14,7 @@ from tests.targets.golden import CODES, CORPUS, Case, cases
 from tongban.kernel.contracts import RULE_KINDS
 from tongban.targets.sql import compile_sql
 from tongban.targets.statements import IMPLICIT
-from tongban.targets.xsd import compile_xsd
+from tongban.targets.xsd import CERTIFICATE_GAP, compile_xsd
 
 # (case, rule) that a target cannot say; each must be in that target's own list of gaps.
 UNSAID = {
@@ -115,7 +115,7 @@ def test_what_a_target_cannot_say_is_said_by_the_target_itself(corpus):
         (case.name, gap.rule)
         for case in corpus
         for gap in compile_xsd(case.contract, CODES).gaps
-        if "its pattern also lets" not in gap.why
+        if gap.why != CERTIFICATE_GAP
     }
     texts = {case.name: compile_xsd(case.contract, CODES).text for case in corpus}
 

@@ -178,7 +178,7 @@ class XsdValidator:
     def problems(self, document: etree._Element) -> list[Problem]:
         """What a document breaks; warnings are not among it. The rules run only on right types."""
         if not self._schema.validate(document):
-            found = [_place(error.path) for error in self._errors()]
+            found = [_place_in(document, str(error.path)) for error in self._errors()]
             return list(dict.fromkeys(found))
         if self._rules is None:
             return []
@@ -189,6 +189,15 @@ class XsdValidator:
             for node in report.iter("{http://purl.oclc.org/dsdl/svrl}failed-assert")
             if node.get("role") != "warning"
         ]
+
+
+def _place_in(document: etree._Element, path: str) -> Problem:
+    """Record and field of a path such as `/*/*[2]/*[5]`, whose names the document knows."""
+    found = document.xpath(path)
+    node = found[0] if isinstance(found, list) and found else document
+    record = _place(path).record
+    name = etree.QName(node).localname if isinstance(node, etree._Element) else ""  # noqa: SLF001 - lxml's only name
+    return Problem(record, name)
 
 
 def _place(path: str | None) -> Problem:
