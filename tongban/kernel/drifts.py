@@ -61,10 +61,12 @@ class DriftLimits:
     accept: tuple[str, ...] = ()
 
 
-_NAMES = {
+DRIFT_NAMES = {
     "".join(part if i == 0 else part.title() for i, part in enumerate(f.name.split("_"))): f.name
     for f in fields(DriftLimits)
 }
+"""Keys of the custom property → fields of `DriftLimits`."""
+
 _SHARES = frozenset({"type_share", "garbage_share", "null_jump", "volume_share"})
 
 
@@ -80,9 +82,9 @@ def drift_limits(file: YamlFile, where: Where, value: Any) -> DriftLimits:
     found: dict[str, Any] = {}
     for key, number in value.items():
         place = (*where, str(key))
-        if key not in _NAMES:
-            file.fail(place, f'drift: unknown key "{key}"{suggestion(str(key), _NAMES)}')
-        name = _NAMES[key]
+        if key not in DRIFT_NAMES:
+            file.fail(place, f'drift: unknown key "{key}"{suggestion(str(key), DRIFT_NAMES)}')
+        name = DRIFT_NAMES[key]
         found[name] = (
             _accepted(file, place, number)
             if name == "accept"
