@@ -325,7 +325,11 @@ def _terms(plain: Document, schema: Document) -> dict[str, Any]:
     """What obliges beside fields, rules and promises; names as in the document."""
     found: dict[str, Any] = {"status": str(plain.get("status", "active"))}
     found |= custom(plain)
-    found |= {f"schema.{name}": value for name, value in _other(schema, _SCHEMA_KEYS).items()}
+    obliging = _other(schema, _SCHEMA_KEYS)
+    major = str(plain.get("version")).partition(".")[0]
+    if obliging.get("physicalName") == f"{schema['name']}_v{major}":
+        del obliging["physicalName"]  # follows from the name and the major
+    found |= {f"schema.{name}": value for name, value in obliging.items()}
     return found | _other(plain, _TOP_KEYS)
 
 

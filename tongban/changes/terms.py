@@ -8,6 +8,8 @@ from typing import Any
 from tongban.changes.effects import Change
 from tongban.changes.facts import Facts
 from tongban.changes.fields import differing, is_number, shown
+from tongban.kernel.contract_terms import END_OF_SUPPORT
+from tongban.kernel.drifts import DRIFT_NAMES, DriftLimits
 from tongban.kernel.yamlfile import Where
 
 _SECONDS = {
@@ -30,7 +32,9 @@ _STRICTNESS = (
     "ignore", "record", "drop", "warn", "warning", "ticket", "quarantine", "hold", "refuse",
     "freeze",
 )  # fmt: skip
-END_OF_SUPPORT = "endOfSupport"
+_DRIFT = {"accept": []} | {
+    name: getattr(DriftLimits(), field) for name, field in DRIFT_NAMES.items() if field != "accept"
+}
 
 
 def term_changes(old: Facts, new: Facts) -> Iterator[Change]:
@@ -70,6 +74,8 @@ def _term(name: str, old: Any, new: Any, where: Where) -> Iterator[Change]:
         yield Change(f"rectification.{tail}", name, says, where)
     elif name in _LIMITS:
         yield from _limits(name, old or {}, new or {}, where)
+    elif name == "drift":
+        yield from _policies(name, _DRIFT | (old or {}), _DRIFT | (new or {}), where)
     elif isinstance(old, dict) and isinstance(new, dict):
         yield from _policies(name, old, new, where)
     else:
@@ -98,7 +104,9 @@ def _policies(
 
 
 def _policy_kind(old: Any, new: Any) -> str:
-    """Stricter or laxer, as far as the words tell; a threshold that grew lets more pass."""
+    """Stricter or laxer, as far as the words tell; a threshold or a list that grew passes more."""
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        return "policy.loosened" if {*new} - {*old} else "policy.tightened"
     if is_number(old) and is_number(new):
         return "policy.loosened" if new > old else "policy.tightened"
     words = [str(word).lower() for word in (old, new)]

@@ -1,4 +1,4 @@
-"""Commands for a contract's life: contract diff, contract release."""
+"""Commands for a contract's life: contract new, contract diff, contract release."""
 
 from __future__ import annotations
 
@@ -79,6 +79,46 @@ def release(
         console.print(f"released {item.dataset}@{item.version}: {path}", style="green")
     if not released:
         console.print("nothing to release: every contract says what it promised")
+
+
+@app.command()
+def new(
+    dataset: Annotated[str, typer.Argument(help="Name; of one with a contract the next major.")],
+    *,
+    owner: Annotated[str, typer.Option(help="Department that answers for the records.")] = "hub",
+    title: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="A field, as the department calls it; may repeat.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="A real answer (JSON or XML) whose records show the fields.")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Draft a contract with a comment beside every guess, or the next major beside a living one."""
+    from tongban.onboarding.contract_draft import draft_contract, write_contract
+    from tongban.onboarding.sample import read_sample
+    from tongban.onboarding.sources import read_source
+
+    catalog = _catalog()
+    shown = read_sample(read_source(sample)) if sample else None
+    found = draft_contract(
+        catalog, dataset, owner=owner, title=title, names=field or (), sample=shown
+    )
+    write_contract(catalog.root, found)
+    if json_output:
+        print_json(
+            {"files": list(found.files), "to_fill": found.to_fill, "problems": found.problems}
+        )
+    else:
+        for path in found.files:
+            console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+        for text in found.to_fill:
+            console.print(f"fill: {text}", style="yellow", soft_wrap=True, markup=False)
+        for text in found.problems:
+            console.print(f"not yet accepted: {text}", style="red", soft_wrap=True, markup=False)
+    if found.problems:
+        raise typer.Exit(1)
 
 
 def _show(report: Report) -> None:
