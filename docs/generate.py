@@ -12,6 +12,7 @@ from pathlib import Path
 
 from docs.pages import (
     cli,
+    contract_changes,
     contract_rules,
     datasets,
     errors,
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES: dict[str, Callable[[Path], str]] = {
     "cli.md": cli.render,
+    "contract-changes.md": contract_changes.render,
     "contract-rules.md": contract_rules.render,
     "datasets.md": datasets.render,
     "errors.md": errors.render,
