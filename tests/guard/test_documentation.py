@@ -22,7 +22,8 @@ NEEDED = (
     "README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "publiccode.yml",
     "docs/tutorial/first-transfer.md", "docs/how-to/add-a-department.md",
     "docs/how-to/run-on-your-postgresql.md", "docs/how-to/read-the-quarantine.md",
-    "docs/how-to/operate-airflow.md", "docs/how-to/change-a-contract.md", "docs/reference/glossary.md",
+    "docs/how-to/operate-airflow.md", "docs/how-to/change-a-contract.md",
+    "docs/reference/glossary.md",
     "docs/explanation/record-path.md", "docs/explanation/security.md",
     "docs/explanation/counts-that-balance.md",
 )  # fmt: skip
