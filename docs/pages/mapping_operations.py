@@ -97,7 +97,8 @@ def render(root: Path) -> str:
         "## Out: from a contract to a target",
         table(("operation", "effect", "example", "uses"), out),
         "A number that does not fit the target's digits, or a code that the target does not know, is not sent: the "
-        "receipt says `rejected` with the code `TONGBAN_UNSENDABLE:<field>`. Rows outside `where` are `withheld`. "
+        "receipt says `rejected` with the code `TONGBAN_UNSENDABLE:<field>`. A record that goes out as XML and would "
+        "break the schema of its mapping is not sent either: `TONGBAN_UNFIT:<field>`. Rows outside `where` are `withheld`. "
         "Sources may also be `$guid`, `$op`, `$version`, `$now` and `$digest`.",
     )
 
