@@ -40,13 +40,13 @@ class Office:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
-    def store(self, dataset: str, *changes: dict[str, Any]) -> UUID:
+    def store(self, dataset: str, *changes: dict[str, Any], system: str = "hub") -> UUID:
         """Store one row per change: the contract's first good example with other values."""
         contract = self.hub.catalog.contract(dataset)
         rows = [{**good_rows(dataset)[0], **change} for change in changes]
         plan = compile_contract(contract, self.hub.catalog.codes)
         frame = batch_of(contract, rows).frame
-        return self._write(dataset, [rows_chunk(frame, contract, plan, self.hub.keyring)])
+        return self._write(dataset, [rows_chunk(frame, contract, plan, self.hub.keyring)], system)
 
     def city(self, state_dir: Path) -> None:
         """Store every dataset of a sandbox city."""

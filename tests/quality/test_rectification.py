@@ -13,6 +13,7 @@ from tongban.quality.rectification import RectificationList, overdue
 
 MONDAY = date(2026, 3, 2)
 CHECK = next(check for check in COMPARISONS if check.id == "payer_name")
+OWNER = contract_of(CHECK.dataset).owner
 HOLIDAY = date(2026, 3, 5)
 
 
@@ -43,7 +44,7 @@ def test_year_without_an_arrangement_is_provisional():
 
 def test_known_finding_keeps_its_first_day():
     """Otherwise nobody would ever be late."""
-    found = listed(known={("comparison", CHECK.dataset, CHECK.id): date(2026, 2, 2)})
+    found = listed(known={("comparison", CHECK.dataset, CHECK.id, OWNER): date(2026, 2, 2)})
     found.add_comparison(CHECK, Outcome(compared=9, bad=("t",)))
 
     assert [date(2026, 2, 2)] == [f.found_on for f in found.findings]
@@ -52,7 +53,7 @@ def test_known_finding_keeps_its_first_day():
 
 def test_first_day_is_never_after_the_audits_own():
     """An audit for an earlier day does not know the future."""
-    found = listed(known={("comparison", CHECK.dataset, CHECK.id): date(2026, 12, 1)})
+    found = listed(known={("comparison", CHECK.dataset, CHECK.id, OWNER): date(2026, 12, 1)})
     found.add_comparison(CHECK, Outcome(compared=9, bad=("t",)))
 
     assert [MONDAY] == [f.found_on for f in found.findings]
@@ -96,7 +97,7 @@ def test_disagreement_is_asked_of_the_hub_itself(ours, theirs, words):
 
 def test_list_begins_with_the_earliest_deadline_and_then_the_most_rows():
     """What is late comes first."""
-    found = listed(known={("engine", CHECK.dataset, "b"): date(2026, 2, 2)})
+    found = listed(known={("engine", CHECK.dataset, "b", "hub"): date(2026, 2, 2)})
     found.add_disagreement(CHECK.dataset, "a", 9, 0)
     found.add_disagreement(CHECK.dataset, "b", 1, 0)
     found.add_comparison(CHECK, Outcome(compared=20, bad=tuple("abcdefghijklm")))

@@ -1,6 +1,7 @@
 """The audit, from one snapshot of the database to scores, report, tables and evidence.
 
-1 measure   every dataset once, in chunks: rules as masks, samples, columns for comparisons
+1 measure   every dataset once, in chunks: rules as masks, samples, columns for comparisons;
+            where several systems provide it, each one's rows by themselves
 2 count     Great Expectations over the masks and over open columns; compare the counts
 3 compare   departments with each other
 4 score     rules → dimensions → datasets → departments; deadlines
@@ -20,6 +21,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection
 
 from tongban.kernel.calendar import load_working_days
+from tongban.kernel.contracts import Contract
 from tongban.kernel.records import BEIJING
 from tongban.quality import journal, report
 from tongban.quality.comparisons import COMPARISONS, Comparison, Outcome
@@ -30,7 +32,7 @@ from tongban.quality.native import native_checks
 from tongban.quality.rectification import Finding, RectificationList, overdue
 from tongban.quality.refused import Balance, read_balances, read_refused
 from tongban.quality.scores import RuleFacts, Score, grade_of, score_all
-from tongban.quality.stored import count_stored, read_stored, snapshot
+from tongban.quality.stored import count_stored, read_stored, snapshot, sources_of
 from tongban.validate import compile_contract
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ class Audit:
     engines: dict[str, str]
     input_digest: str
     result_digest: str
+
+    @property
+    def datasets(self) -> int:
+        """How many datasets were measured."""
+        return len({item.dataset for item in self.measured})
 
     @property
     def stored(self) -> int:
@@ -104,7 +111,7 @@ def run_audit(hub: Hub, *, day: date | None = None) -> dict[str, Any]:
         day=audit.day,
         started_at=audit.started_at,
         finished_at=datetime.now(BEIJING),
-        datasets=len(audit.measured),
+        datasets=audit.datasets,
         stored=audit.stored,
         quarantined=audit.refused,
         score=audit.whole.value,
@@ -156,7 +163,7 @@ def examine(hub: Hub, day: date) -> Audit:
         native=native,
         disagreements=differing,
         engines=_versions(engine),
-        input_digest=_digest([(m.dataset, m.input_digest) for m in measured]),
+        input_digest=_digest([(m.department, m.dataset, m.input_digest) for m in measured]),
         result_digest=_digest(_results(measured, compared, scores)),
     )
 
@@ -165,18 +172,27 @@ def _measure(hub: Hub, conn: Connection, kept: Kept, now: datetime) -> list[Meas
     """Every dataset that has rows, stored or refused."""
     found: list[Measured] = []
     for contract in hub.catalog.contracts().values():
-        refused = read_refused(conn, contract, hub.keyring)
-        if not refused.rules and not count_stored(conn, contract):
-            continue
-        plan = compile_contract(contract, hub.catalog.codes)
-        measuring = Measuring(contract, plan, now)
-        for rows in read_stored(conn, contract, hub.keyring):
-            measuring.add_stored(rows)
-            kept.add(contract.dataset, rows)
-        measuring.add_refused(refused)
-        kept.add_refused(contract.dataset, refused)
-        found.append(measuring.done())
+        for system in _sources(hub, conn, contract):
+            refused = read_refused(conn, contract, hub.keyring, system=system)
+            if not refused.rules and not count_stored(conn, contract, system):
+                continue
+            plan = compile_contract(contract, hub.catalog.codes)
+            measuring = Measuring(contract, plan, now, system)
+            for rows in read_stored(conn, contract, hub.keyring, system=system):
+                measuring.add_stored(rows)
+                kept.add(contract.dataset, rows)
+            measuring.add_refused(refused)
+            kept.add_refused(contract.dataset, refused)
+            found.append(measuring.done())
     return found
+
+
+def _sources(hub: Hub, conn: Connection, contract: Contract) -> tuple[str | None, ...]:
+    """Whose rows are measured by themselves: None for all together, where one system provides."""
+    providers = hub.catalog.providers(contract.dataset)
+    if len(providers) < 2:  # noqa: PLR2004 - the contract's owner answers for all
+        return (None,)
+    return tuple(sorted({*providers, *sources_of(conn, contract)}))
 
 
 def _count_again(
@@ -212,7 +228,7 @@ def _count_again(
 def _facts(measured: list[Measured]) -> list[RuleFacts]:
     return [
         RuleFacts(
-            department=item.contract.owner,
+            department=item.department,
             dataset=item.dataset,
             rule=rule.id,
             dimension=rule.dimension,
@@ -250,7 +266,7 @@ def _results(
     """What was found, as far as it follows from what was read alone."""
     return {
         "counts": [
-            [m.dataset, rule, count.applicable, count.bad, count.stored_bad]
+            [m.department, m.dataset, rule, count.applicable, count.bad, count.stored_bad]
             for m in measured
             for rule, count in m.counts.items()
         ],
@@ -271,10 +287,10 @@ def _counts(audit: Audit) -> dict[str, Any]:
     return {
         "run_id": str(audit.run_id),
         "day": audit.day.isoformat(),
-        "datasets": len(audit.measured),
+        "datasets": audit.datasets,
         "stored": audit.stored,
         "quarantined": audit.refused,
-        "rules": sum(len(item.plan.rules) for item in audit.measured),
+        "rules": sum({item.dataset: len(item.plan.rules) for item in audit.measured}.values()),
         "failing_rules": sum(f.kind == "rule" for f in audit.findings),
         "comparisons": len(audit.compared),
         "comparison_findings": sum(len(outcome.bad) for _, outcome in audit.compared),

@@ -99,7 +99,7 @@ class GreatExpectations:
                     meta={
                         "rule": rule.id,
                         "dimension": rule.dimension,
-                        "owner": measured.contract.owner,
+                        "owner": measured.department,
                         "contract": measured.contract.digest,
                     },
                 )
@@ -140,9 +140,8 @@ class GreatExpectations:
         import great_expectations as gx
         import great_expectations.expectations as gxe
 
-        table = measured.contract.table
-        asset = source.add_table_asset(name=table, table_name=table)
-        suite = gx.ExpectationSuite(name=table)
+        asset = _asset(source, measured)
+        suite = gx.ExpectationSuite(name=asset.name)
         suite.expectations = [
             gxe.ExpectTableRowCountToEqual(value=measured.stored, meta={"rule": ROWS}),
             *(
@@ -152,8 +151,7 @@ class GreatExpectations:
                 for check in checks
             ),
         ]
-        batch = asset.add_batch_definition_whole_table("all").get_batch()
-        return batch.validate(suite, result_format=WITHOUT_VALUES)
+        return _whole(asset).get_batch().validate(suite, result_format=WITHOUT_VALUES)
 
     def close(self, source: Any) -> None:
         """Give the data source's connections back."""
@@ -179,6 +177,25 @@ def disagreements(
         for name in names
         if expected.get(name) != theirs.unexpected.get(name)
     ]
+
+
+def _asset(source: Any, measured: Measured) -> Any:
+    """The table, or one system's rows of it."""
+    table = measured.contract.table
+    if measured.system is None:
+        return source.add_table_asset(name=table, table_name=table)
+    system = measured.system.replace("'", "''")
+    return source.add_query_asset(
+        name=f"{table} of {measured.system}",
+        query=f'SELECT * FROM "{table}" WHERE transfer_id IN'  # noqa: S608 - our own names
+        f" (SELECT transfer_id FROM hub.transfer WHERE system = '{system}')",
+    )
+
+
+def _whole(asset: Any) -> Any:
+    """All rows of an asset; a table and a query say it in different words."""
+    of_table = getattr(asset, "add_batch_definition_whole_table", None)
+    return of_table("all") if of_table else asset.add_batch_definition("all")
 
 
 def _column(number: int) -> str:

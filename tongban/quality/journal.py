@@ -20,7 +20,7 @@ PERIODS = 12
 """Audits in a trend, the present one included."""
 
 _LAST_FINDINGS = text("""
-    SELECT kind, dataset, name, found_on FROM quality.audit_finding
+    SELECT kind, dataset, name, owner, found_on FROM quality.audit_finding
      WHERE run_id = (SELECT run_id FROM quality.audit_run WHERE day <= :day
                       ORDER BY run_no DESC LIMIT 1)
 """)
@@ -73,7 +73,7 @@ def prepare(engine: Engine) -> None:
 def known_since(conn: Connection, day: date) -> dict[Key, date]:
     """Findings of the last audit with the day on which each was first seen."""
     rows = conn.execute(_LAST_FINDINGS, {"day": day})
-    return {(row.kind, row.dataset, row.name): row.found_on for row in rows}
+    return {(row.kind, row.dataset, row.name, row.owner): row.found_on for row in rows}
 
 
 def trend(conn: Connection, day: date) -> dict[str, list[Past]]:

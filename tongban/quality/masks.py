@@ -44,9 +44,10 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One dataset as an audit sees it.
+    """One dataset as an audit sees it, or one system's rows of it where several provide it.
 
     Attributes:
+        system: The system whose rows these are; None where they are all rows of the dataset.
         tokens: Stored rows first, then refused ones.
         words: Masks per row, one array per 63 rules.
         stored: How many rows are stored.
@@ -69,6 +70,12 @@ class Measured:
     counts: dict[str, RuleCount] = field(repr=False)
     samples: dict[str, list[Sample]] = field(repr=False)
     input_digest: str
+    system: str | None = None
+
+    @property
+    def department(self) -> str:
+        """The system that is answerable for these rows."""
+        return self.system or self.contract.owner
 
     @property
     def dataset(self) -> str:
@@ -94,8 +101,11 @@ class _Rows:
 class Measuring:
     """Adds up one dataset chunk by chunk."""
 
-    def __init__(self, contract: Contract, plan: ValidatePlan, now: datetime) -> None:
+    def __init__(
+        self, contract: Contract, plan: ValidatePlan, now: datetime, system: str | None = None
+    ) -> None:
         self.contract = contract
+        self.system = system
         self.plan = plan
         self.now = now
         self._tokens: list[str] = []
@@ -106,7 +116,8 @@ class Measuring:
         self._since: dict[str, date] = {}
         self._samples: dict[str, list[Sample]] = {}
         self._stored = self._refused = self._would_pass = self._outdated = 0
-        self._digest = hashlib.sha256(f"{contract.dataset}:{contract.digest}\n".encode())
+        of = contract.dataset if system is None else f"{system}/{contract.dataset}"
+        self._digest = hashlib.sha256(f"{of}:{contract.digest}\n".encode())
 
     def add_stored(self, rows: StoredRows) -> None:
         """Measure one chunk of stored rows."""
@@ -164,6 +175,7 @@ class Measuring:
             counts=counts,
             samples=self._samples,
             input_digest=self._digest.hexdigest(),
+            system=self.system,
         )
 
     def _note(

@@ -17,8 +17,8 @@ from tongban.quality.comparisons import Comparison, Outcome
 from tongban.quality.masks import Measured
 
 Kind = Literal["rule", "comparison", "engine"]
-Key = tuple[str, str, str]
-"""(kind, dataset, name): what makes a finding the same in two audits."""
+Key = tuple[str, str, str, str]
+"""(kind, dataset, name, owner): what makes a finding the same in two audits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Finding:
     @property
     def key(self) -> Key:
         """What makes it the same finding in the next audit."""
-        return self.kind, self.dataset, self.name
+        return self.kind, self.dataset, self.name, self.owner
 
 
 class RectificationList:
@@ -83,6 +83,7 @@ class RectificationList:
                     rows=count.bad,
                     applicable=count.applicable,
                     since=count.since,
+                    owner=measured.department,
                 )
 
     def add_comparison(self, check: Comparison, outcome: Outcome) -> None:
@@ -138,7 +139,8 @@ class RectificationList:
         skipped: int = 0,
     ) -> None:
         contract = self._contracts[dataset]
-        known = self._known_since.get((kind, dataset, name), self.day)
+        asked = owner or contract.owner
+        known = self._known_since.get((kind, dataset, name, asked), self.day)
         found_on = min(since or known, self.day)
         deadline = self._calendar.add(found_on, contract.rectification_days)
         self._found.append(
@@ -146,7 +148,7 @@ class RectificationList:
                 kind=kind,
                 dataset=dataset,
                 name=name,
-                owner=owner or contract.owner,
+                owner=asked,
                 statement=statement,
                 rows=rows,
                 applicable=applicable,

@@ -23,6 +23,7 @@ _OPEN = text("""
     SELECT key_index, row_digest, row_sealed, findings, quarantined_at
       FROM hub.quarantine
      WHERE dataset = :dataset AND state = 'open'
+       AND (CAST(:system AS text) IS NULL OR system = :system)
      ORDER BY key_index
 """)
 _BALANCE = text("""
@@ -83,13 +84,15 @@ class Balance:
         return self.open + self.resolved + self.replaced + self.waived
 
 
-def read_refused(conn: Connection, contract: Contract, keyring: KeyRing) -> RefusedRows:
-    """The open quarantine of a dataset, in the order of tokens.
+def read_refused(
+    conn: Connection, contract: Contract, keyring: KeyRing, *, system: str | None = None
+) -> RefusedRows:
+    """The open quarantine of a dataset, or of one system's rows of it, in the order of tokens.
 
     Raises:
         EnvelopeBroken: A sealed row was changed in the database.
     """
-    rows = conn.execute(_OPEN, {"dataset": contract.dataset}).all()
+    rows = conn.execute(_OPEN, {"dataset": contract.dataset, "system": system}).all()
     records: list[Mapping[str, str | None]] = []
     for row in rows:
         opened = open_quarantine(keyring, contract.dataset, row.key_index.bytes, row.row_sealed)

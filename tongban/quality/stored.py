@@ -24,6 +24,12 @@ ROWS_PER_CHUNK = 20_000
 _NULL = "\x01N"  # no text is this one: control characters do not pass normalization
 _ZONE = "Asia/Shanghai"
 _TRUE = ("true", "t")  # ours, PostgreSQL's
+_SOURCES = text("""
+    SELECT DISTINCT system FROM hub.transfer
+     WHERE direction = 'pull' AND dataset = :dataset ORDER BY system
+""")
+_IS_OF = """(CAST(:system AS text) IS NULL
+    OR transfer_id IN (SELECT transfer_id FROM hub.transfer WHERE system = :system))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +60,31 @@ def snapshot(engine: Engine) -> Generator[Connection]:
             yield conn
 
 
-def count_stored(conn: Connection, contract: Contract) -> int:
-    """Rows of a dataset's table."""
+def sources_of(conn: Connection, contract: Contract) -> tuple[str, ...]:
+    """The systems that have ever brought rows of a dataset, ordered."""
+    return tuple(conn.execute(_SOURCES, {"dataset": contract.dataset}).scalars())
+
+
+def count_stored(conn: Connection, contract: Contract, system: str | None = None) -> int:
+    """Rows of a dataset's table, or those of them that one system brought."""
     found: int = conn.execute(
-        text(f'SELECT count(*) FROM {DATA}."{contract.table}"')  # noqa: S608 - our own name
+        text(f'SELECT count(*) FROM {DATA}."{contract.table}" WHERE {_IS_OF}'),  # noqa: S608 - our own name
+        {"system": system},
     ).scalar_one()
     return found
 
 
 def read_stored(
-    conn: Connection, contract: Contract, keyring: KeyRing, *, rows: int = ROWS_PER_CHUNK
+    conn: Connection,
+    contract: Contract,
+    keyring: KeyRing,
+    *,
+    system: str | None = None,
+    rows: int = ROWS_PER_CHUNK,
 ) -> Iterator[StoredRows]:
     """Every stored row of a dataset in chunks, in the order of record ids.
+
+    With `system`, only those that this system brought.
 
     Raises:
         EnvelopeBroken: A classified value was changed in the database.
@@ -73,7 +92,7 @@ def read_stored(
     """
     last = None
     while True:
-        raw = _copied(conn, contract, after=last, rows=rows)
+        raw = _copied(conn, contract, system, after=last, rows=rows)
         if raw.is_empty():
             return
         last = raw["record_id"][-1]
@@ -82,7 +101,9 @@ def read_stored(
             return
 
 
-def _copied(conn: Connection, contract: Contract, *, after: str | None, rows: int) -> pl.DataFrame:
+def _copied(
+    conn: Connection, contract: Contract, system: str | None, *, after: str | None, rows: int
+) -> pl.DataFrame:
     """The next rows as columns of text."""
     columns: dict[str, sql.Composable] = {
         "record_id": sql.SQL("replace(record_id::text, '-', '')"),
@@ -94,9 +115,13 @@ def _copied(conn: Connection, contract: Contract, *, after: str | None, rows: in
         if item.index and item.is_classified:
             name = item.name + INDEX_SUFFIX
             columns[name] = sql.SQL("encode({}, 'hex')").format(sql.Identifier(name))
-    where: sql.Composable = sql.SQL("")
+    where: sql.Composable = sql.SQL("WHERE true")
     if after is not None:
-        where = sql.SQL("WHERE record_id > {}::uuid").format(sql.Literal(after))
+        where += sql.SQL(" AND record_id > {}::uuid").format(sql.Literal(after))
+    if system is not None:
+        where += sql.SQL(
+            " AND transfer_id IN (SELECT transfer_id FROM hub.transfer WHERE system = {})"
+        ).format(sql.Literal(system))
     statement = sql.SQL(
         "COPY (SELECT {} FROM {} {} ORDER BY record_id LIMIT {}) TO STDOUT (FORMAT csv, NULL {})"
     ).format(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tongban.kernel.catalog import HUB, Catalog
-from tongban.quality.masks import Measured
 from tongban.quality.refused import Balance
 from tongban.quality.scores import (
     DIMENSION_ENGLISH,
@@ -45,7 +44,7 @@ def make_view(audit: Audit, catalog: Catalog) -> dict[str, Any]:
         "tokens_shown": TOKENS_SHOWN,
         "grades": [(grade, lowest) for lowest, grade in GRADES],
         "weights": SEVERITY_WEIGHTS,
-        "rules": sum(len(item.plan.rules) for item in audit.measured),
+        "rules": sum({item.dataset: len(item.plan.rules) for item in audit.measured}.values()),
         "coverage": _coverage(audit),
         "last_day": max((past[-1].day for past in audit.past.values()), default=None),
         "versions": _versions(audit),
@@ -74,7 +73,7 @@ def _departments(audit: Audit, names: dict[str, tuple[str, str]]) -> list[dict[s
     """One line per department, worst first."""
     lines = []
     for score in _of_level(audit, "department"):
-        own = [item for item in audit.measured if item.contract.owner == score.department]
+        own = [item for item in audit.measured if item.department == score.department]
         rows = sum(item.rows for item in own)
         refused = sum(item.refused for item in own)
         past = audit.past.get(score.department, [])
@@ -106,14 +105,14 @@ def _change(score: Score, past: Sequence[Past]) -> str:
 
 def _heat(audit: Audit) -> list[dict[str, Any]]:
     """Datasets × dimensions, department by department."""
-    cells = {(s.dataset, s.dimension): s for s in _of_level(audit, "dimension")}
-    whole = {s.dataset: s for s in _of_level(audit, "dataset")}
-    ordered = sorted(audit.measured, key=lambda item: (item.contract.owner, item.dataset))
+    cells = {(s.department, s.dataset, s.dimension): s for s in _of_level(audit, "dimension")}
+    whole = {(s.department, s.dataset): s for s in _of_level(audit, "dataset")}
+    ordered = sorted(audit.measured, key=lambda item: (item.department, item.dataset))
     return [
         {
             "measured": item,
-            "cells": [cells.get((item.dataset, zh)) for zh in DIMENSION_ENGLISH],
-            "score": whole[item.dataset],
+            "cells": [cells.get((item.department, item.dataset, zh)) for zh in DIMENSION_ENGLISH],
+            "score": whole[item.department, item.dataset],
         }
         for item in ordered
     ]
@@ -121,17 +120,18 @@ def _heat(audit: Audit) -> list[dict[str, Any]]:
 
 def _top_rules(audit: Audit) -> list[dict[str, Any]]:
     """The rules with the most bad rows, errors before warnings."""
-    measured = {item.dataset: item for item in audit.measured}
+    measured = {(item.department, item.dataset): item for item in audit.measured}
     failing = [s for s in _of_level(audit, "rule") if s.bad]
     failing.sort(key=lambda s: (s.severity != "error", -s.bad, s.dataset, s.rule))
     return [
         {
             "score": score,
-            "rule": measured[score.dataset].plan.rule(score.rule),
-            "label": measured[score.dataset].contract.label,
-            "samples": measured[score.dataset].samples.get(score.rule, []),
+            "rule": item.plan.rule(score.rule),
+            "label": item.contract.label,
+            "samples": item.samples.get(score.rule, []),
         }
         for score in failing[:TOP_RULES]
+        for item in (measured[score.department, score.dataset],)
     ]
 
 
@@ -141,7 +141,14 @@ def _not_evaluated(audit: Audit) -> list[dict[str, Any]]:
     for item in audit.measured:
         rules = [r.id for r in item.plan.rules if item.counts[r.id].applicable == 0]
         if rules:
-            lines.append({"label": item.contract.label, "dataset": item.dataset, "rules": rules})
+            lines.append(
+                {
+                    "label": item.contract.label,
+                    "dataset": item.dataset,
+                    "system": item.system,
+                    "rules": rules,
+                }
+            )
     return lines
 
 
@@ -153,18 +160,17 @@ def _coverage(audit: Audit) -> float | None:
 
 def _balances(audit: Audit, labels: dict[str, str]) -> list[dict[str, Any]]:
     """Quarantine per dataset, with what a new look says about the open rows."""
-    measured: dict[str, Measured] = {item.dataset: item for item in audit.measured}
     lines = []
     for name, balance in audit.balances.items():
-        item = measured.get(name)
+        own = [item for item in audit.measured if item.dataset == name]
         lines.append(
             {
                 "label": labels.get(name, name),
                 "dataset": name,
                 "balance": balance,
                 "age": _age(audit, balance),
-                "would_pass": item.would_pass if item else 0,
-                "outdated": item.outdated if item else 0,
+                "would_pass": sum(item.would_pass for item in own),
+                "outdated": sum(item.outdated for item in own),
             }
         )
     return lines
