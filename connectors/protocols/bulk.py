@@ -3,8 +3,9 @@
 The page minus its records (the skeleton, with one record as a sample) goes through the hardened
 parser; the records are split by their strict grammar, so each column is a stride of one flat list
 and no object is made per row. Nothing is guessed: a page that is not proven regular — another
-order, an attribute, a comment, CDATA, a reference that XML does not know — is `Irregular` and is
-read as a tree by `xmldoc`, with the same result.
+order, an attribute, a comment, CDATA, a reference that XML does not know — is `Irregular`, and is
+read by the layouts of its records or, where these are too many, as a tree by `xmldoc`, with the
+same result.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from xml.sax.saxutils import escape  # writes, reads nothing
+
+import polars as pl
 
 from connectors.documents import assemble, has_known_parts, is_known
 from connectors.protocols.grammar import (
@@ -25,6 +29,7 @@ from connectors.protocols.grammar import (
     instance_prefix,
     learn,
 )
+from connectors.protocols.layouts import Parse, cut_layouts
 from connectors.protocols.samples import TYPING, Irregular
 from connectors.protocols.shapes import Shape
 from tongban.kernel.records import Decoded, RecordShape
@@ -75,8 +80,10 @@ class Bulk:
         """
         if any(mark in name for name in shape.fields for mark in "#*"):
             raise Irregular
-        region = _clean(self.region)
+        region = self.region = _clean(self.region)
         samples = _samples(region, f"</{self.tag}>", FEWEST if self.declared else SAMPLES)
+        if '="' in region and not any('="' in sample for sample in samples):
+            raise Irregular  # an attribute that no sample has: the grammar would fail at its end
         record, self.moved = learn(samples, self.declared, self.prefixes)
         blanks = any(_BETWEEN_BLANK.search(sample) for sample in samples)
         layout = Layout(instance_prefix(self.prefixes), blanks)
@@ -99,6 +106,37 @@ class Bulk:
             parents = {name: _opened(column) for name, column in parents.items()}
             children = {name: _opened(column) for name, column in children.items()}
         return Decoded(assemble(shape, parents, children, parent_of), unknown)
+
+    def by_layout(self, shape: RecordShape, parse: Parse) -> tuple[pl.DataFrame, list[Any]]:
+        """Read records that have no one form; see `layouts`.
+
+        Returns:
+            The columns, and one record of each layout, for what else is to be told of them.
+
+        Raises:
+            Irregular: They have too many layouts.
+        """
+        prefix = f"{shape.explode}." if shape.explode else None
+        inner = [f for f in shape.fields if prefix and f.startswith(prefix)]
+        outer = [f for f in shape.fields if f not in inner]
+        names = [f[len(prefix or "") :] for f in inner]
+        region = _clean(self.region)
+        rows = cut_layouts(region, self.tag, outer, names, shape.explode, parse)
+        is_plain = "&" not in region
+        parents = _turned(outer, rows.parents, is_plain=is_plain)
+        children = _turned(inner, rows.children, is_plain=is_plain)
+        parent_of = rows.parent_of if shape.explode else None
+        return assemble(shape, parents, children, parent_of), rows.samples
+
+
+def _turned(
+    names: list[str], rows: list[tuple[str | None, ...]], *, is_plain: bool
+) -> dict[str, Column]:
+    """Turn rows into columns; an empty text is no value."""
+    turned = zip(*rows, strict=True) if rows else ([] for _ in names)
+    columns = ([text or None for text in column] for column in turned)
+    found = dict(zip(names, columns, strict=True))
+    return found if is_plain else {name: _opened(column) for name, column in found.items()}
 
 
 def cut_out(text: str, name: str, declared: Shape | None) -> tuple[str, Bulk] | None:
@@ -217,6 +255,9 @@ def _cut(
     if step != len(set(names)) + 1 or "".join(between).strip(" \t\n\0"):
         raise Irregular
     found = {name: parts[at::step] for at, name in enumerate(names, start=1)}
+    for name in found:
+        if "@" in name:
+            found[name] = [value or None for value in found[name]]
     found[""] = between[:-1]
     return found
 

@@ -19,7 +19,9 @@ from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerNoEnvelope
 from connectors.protocols.attachments import is_package, put_references, unpack
 from connectors.protocols.bulk import has_controls
+from connectors.protocols.maps import has_maps, open_maps
 from connectors.protocols.multiref import resolve_references
+from connectors.protocols.pages import parse_page
 from connectors.protocols.shapes import Shape
 from connectors.protocols.wsdl import ENVELOPES, Description
 from connectors.protocols.xmldoc import (
@@ -28,7 +30,6 @@ from connectors.protocols.xmldoc import (
     decoded,
     local,
     looks_like_html,
-    parse_page,
     parse_xml,
     to_utf8,
 )
@@ -143,6 +144,8 @@ def read_envelope(
     has_any = b"href" in xml or b":ref" in xml
     answer = resolve_references(content, where) if has_any else next(iter(content), None)
     put_references(page.element, attachments, where)
+    if has_maps(xml):
+        open_maps(content)
     return page.rooted(_answer(answer, interface, where, writes=writes))
 
 
@@ -155,7 +158,7 @@ def read_page_envelope(
         TongbanError: It is no envelope, or it carries a fault.
     """
     page = None
-    if not is_package(body) and not has_controls(body):
+    if not is_package(body) and not has_controls(body) and not has_maps(body):
         page = parse_page(decoded(body, interface.charset, where), where, record, declared)
     if page is None:
         return read_envelope(body, interface, where, 200, writes=False)

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from connectors.answers import open_layers
 from connectors.documents import Document
 from connectors.protocols.attachments import without_bytes
+from connectors.protocols.pages import PageDocument, parse_page
 from connectors.protocols.samples import Irregular
 from connectors.protocols.shapes import Shape, Spoken
 from connectors.protocols.soap import read_envelope, read_page_envelope
 from connectors.protocols.xmldoc import (
     Element,
-    PageDocument,
     XmlDocument,
     local,
-    parse_page,
     parse_xml,
 )
 from tongban.kernel.interfaces import Interface
@@ -73,7 +72,9 @@ class PageReader:
         if decoded is None or record is None:
             return decoded
         moved: set[str] = set()
-        if isinstance(document, PageDocument):
+        if isinstance(document, PageDocument) and document.samples:
+            moved = _moved(document.samples, record, "") if record.children else set()
+        elif isinstance(document, PageDocument):
             moved = {f"{name}{MOVED}" for name in document.moved}
         elif isinstance(document, XmlDocument) and record.children:
             moved = _moved(document.elements(self.records), record, "")

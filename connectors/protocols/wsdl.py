@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ class Description:
         import zeep
         import zeep.exceptions
 
+        # It warns of every part that it leaves out, also of those that nobody calls.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"zeep\.wsdl")
         check_pinned(self._folder, self._soap, self._system)
         library = Library(self._folder, self._soap)
         # Addresses of imports reach our transport, which knows pinned files only.

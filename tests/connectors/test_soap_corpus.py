@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.protocols.samples import Irregular
-from connectors.protocols.xmldoc import PageDocument
+from connectors.protocols.pages import PageDocument
 from tests.connectors.soap_corpus import CASES, STYLES, Style, leaves, means, zeep_value
 from tongban.kernel.records import RecordShape
 

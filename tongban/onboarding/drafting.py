@@ -135,7 +135,7 @@ def _plan(
     shown = answer_roles(sample)
     if answer.record is None and answer.payload is not None:
         return replace(plan, inner=shown)
-    if answer.record is None or shown.record is None:
+    if answer.record is None or shown.record is None or not answer.record.children:
         return replace(plan, answer=shown)
     values = {path: node.samples for path, node in shown.record.leaves()}
     return replace(plan, answer=replace(answer, record=_with_samples(answer.record, values, "")))

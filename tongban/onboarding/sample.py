@@ -6,6 +6,7 @@ read from the values, and every value is a sample for matching.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable
@@ -13,11 +14,16 @@ from typing import Any
 
 from lxml import etree
 
-from tongban.kernel.errors import ConfigInvalid
+from connectors.errors import AnswerCharsetWrong
+from connectors.protocols.maps import open_maps
+from connectors.protocols.multiref import resolve_references
+from connectors.protocols.samples import TYPING
+from connectors.protocols.xmldoc import parse_xml, to_utf8
+from tongban.kernel.errors import AnswerUnreadable, ConfigInvalid
 from tongban.onboarding.described import Node, NodeType
 from tongban.onboarding.sources import Source
-from tongban.onboarding.wsdl import parsed
 
+_ENCODING = re.compile(rb"^\s*<\?xml[^>]*\bencoding=[\"']([A-Za-z0-9._-]{1,40})")
 _INTEGER = re.compile(r"^-?(0|[1-9][0-9]{0,17})$")
 _DECIMAL = re.compile(r"^-?(0|[1-9][0-9]*)\.[0-9]+$")
 
@@ -28,8 +34,8 @@ def read_sample(source: Source) -> Node:
     Raises:
         ConfigInvalid: It is neither.
     """
-    if source.content.lstrip()[:1] == b"<":
-        return _of_xml([_inside(parsed(source))])
+    if source.content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<":
+        return _of_xml([_inside(_parsed(source))])
     try:
         document = json.loads(source.content.decode("utf-8-sig"))
     except ValueError:
@@ -37,11 +43,30 @@ def read_sample(source: Source) -> Node:
     return _of_json("answer", [document])
 
 
+def _parsed(source: Source) -> Any:
+    """The root of an XML answer, in whatever charset it is: many claim another one."""
+    said = _ENCODING.match(source.content)
+    claimed = said[1].decode() if said else "utf-8"
+    for charset in ("utf-8", claimed, "gb18030"):
+        try:
+            return parse_xml(to_utf8(source.content, charset, source.location), "sample").element
+        except (AnswerCharsetWrong, LookupError):
+            continue
+        except AnswerUnreadable as exc:
+            raise ConfigInvalid(f"{source.location}: {exc}") from None
+    raise ConfigInvalid(f"{source.location}: the sample is neither UTF-8 nor {claimed}")
+
+
 def _inside(root: Any) -> Any:
+    """What paths are relative to: the first element of a SOAP Body, references resolved."""
     if etree.QName(root).localname != "Envelope":
         return root
-    body = next(part for part in root if etree.QName(part).localname == "Body")
-    return next(iter(body))
+    body = next((part for part in root if etree.QName(part).localname == "Body"), None)
+    answer = None if body is None else resolve_references(body, "sample")
+    if answer is None:
+        raise ConfigInvalid("the sample is a SOAP envelope with nothing in its Body")
+    open_maps(answer)
+    return answer
 
 
 def _of_json(name: str, values: list[Any]) -> Node:
@@ -62,7 +87,8 @@ def _of_json(name: str, values: list[Any]) -> Node:
 def _of_xml(elements: list[Any]) -> Node:
     name = etree.QName(elements[0]).localname
     inner = [[c for c in e if isinstance(c.tag, str)] for e in elements]
-    if any(inner):
+    told = _attributes(elements)
+    if any(inner) or told:
         groups: dict[str, list[Any]] = {}
         many = set()
         for children in inner:
@@ -81,9 +107,24 @@ def _of_xml(elements: list[Any]) -> Node:
                     key, node.type, repeated=is_listed, children=node.children, samples=node.samples
                 )
             )
-        return Node(name, "object", children=tuple(nodes))
+        return Node(name, "object", children=(*nodes, *told))
     texts = [e.text.strip() for e in elements if e.text and e.text.strip()]
     return Node(name, _kind(texts, strict=True), samples=_few(texts))
+
+
+def _attributes(elements: list[Any]) -> tuple[Node, ...]:
+    """Attributes that say something, as `@name`; a value with one is addressed as `#text`."""
+    found: dict[str, list[str]] = {}
+    for element in elements:
+        for key, value in element.attrib.items():
+            space, _, name = str(key).rpartition("}")
+            if space.lstrip("{") not in TYPING:
+                found.setdefault(name, []).append(str(value))
+    nodes = [Node(f"@{name}", _kind(v, strict=True), samples=_few(v)) for name, v in found.items()]
+    if nodes and not any(len(element) for element in elements):
+        texts = [e.text.strip() for e in elements if e.text and e.text.strip()]
+        nodes += [Node("#text", _kind(texts, strict=True), samples=_few(texts))] if texts else []
+    return tuple(nodes)
 
 
 def _kind(texts: Iterable[str], *, strict: bool) -> NodeType:

@@ -33,6 +33,11 @@ BUILT_IN: Final[dict[str, NodeType]] = {
     "date": "date",
     "dateTime": "datetime",
 }
+# .NET writes a DataSet as its schema, which says nothing, and a diffgram: a set of tables of rows.
+_ROW: Final = Node("*", type="object", repeated=True, is_open=True)
+_DATA_SET: Final = Node(
+    "diffgram", type="object", children=(Node("*", type="object", children=(_ROW,)),)
+)
 Element = Any  # lxml elements are untyped
 Facts = dict[str, Any]
 
@@ -124,7 +129,9 @@ class Schemas:
             if not isinstance(child.tag, str):
                 continue
             kind = etree.QName(child).localname
-            if kind == "element":
+            if kind == "element" and qualified(child, child.get("ref", "")) == f"{_XS}schema":
+                yield _DATA_SET
+            elif kind == "element":
                 node = self.node(child, seen, depth + 1)
                 yield _with(node, required=False, is_choice=True) if is_choice else node
             elif kind == "attribute":
@@ -146,7 +153,7 @@ class Schemas:
         for attribute in child.iter(f"{_XS}attribute"):
             if attribute.get(_ARRAY_TYPE):
                 item = attribute.get(_ARRAY_TYPE).partition("[")[0]
-                node = Node(name="item", repeated=True)
+                node = Node(name="*", repeated=True)  # the items may have any name
                 yield self._typed(node, qualified(attribute, item), seen, depth + 1)
                 return
         base = qualified(child, child.get("base", ""))
