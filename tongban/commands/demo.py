@@ -94,7 +94,7 @@ def _show(finished: Finished, found: Results, *, is_running: bool) -> None:
 
     table = Table(title=f"What moved in {finished.seconds:.0f} s", title_justify="left")
     for name in ("system", "dataset", "direction", "protocol"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in (*NUMBERS, "seconds"):
         table.add_column(name, justify="right")
     for row in found.transfers:
