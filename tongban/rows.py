@@ -153,7 +153,9 @@ def chunks(
             accepted = _checked(child.plan, child_given, limit=False)[0]
             rows = protect_frame(accepted, child.plan.contract, keyring)
             protected_children.append((rows, child.on))
-        accepted, refused, findings, warnings = _checked(plan, given, limit=refuse_dirty)
+        accepted, refused, findings, warnings = _checked(
+            plan, given, limit=refuse_dirty, mapped=group.mapped
+        )
         findings |= _drift(group.unknown, given.height)
         yield Chunk(
             number=number,
@@ -216,6 +218,7 @@ class _Group:
     child_frames: list[list[pl.DataFrame]]
     unknown: set[str]
     deleted: list[pl.Series] = field(default_factory=list)
+    mapped: Normalized | None = None
     rows: int = 0
     decode_ms: int = 0
 
@@ -263,7 +266,9 @@ def _watched(
             marked = pl.concat(item.deleted) if item.deleted else None
             frames.append(item.frames[0] if marked is None else item.frames[0].filter(~marked))
             unknown |= item.unknown
-        watch.judge(pl.concat(frames), frozenset(unknown), is_last=is_last)
+        if len(frames) == 1 and not group.deleted:  # then nothing is mapped twice
+            group.mapped = apply(plan.normalize, frames[0])
+        watch.judge(pl.concat(frames), frozenset(unknown), is_last=is_last, mapped=group.mapped)
         group.decode_ms += int((time.monotonic() - started) * 1000)
         while waiting:
             yield waiting.pop(0)
@@ -301,10 +306,10 @@ def _together(frames: list[pl.DataFrame], shape: RecordShape) -> pl.DataFrame:
 
 
 def _checked(
-    plan: DatasetPlan, given: pl.DataFrame, *, limit: bool
+    plan: DatasetPlan, given: pl.DataFrame, *, limit: bool, mapped: Normalized | None = None
 ) -> tuple[pl.DataFrame, Refused, dict[tuple[str, str], int], int]:
     """Accepted rows, refused rows, findings by rule, and how many accepted rows have warnings."""
-    normalized = apply(plan.normalize, given)
+    normalized = mapped or apply(plan.normalize, given)
     found = check(plan.validate, normalized, refuse_dirty=limit)
     refused = Refused(normalized.frame, found.rejected["row_no"], _findings(plan.validate, found))
     return found.accepted, refused, _counts(found), found.warned

@@ -1,8 +1,8 @@
 """Watch: hold one batch against its department's habits while it is loaded, and note what changed.
 
-Between decoding and mapping: `Watch.judge` takes the decoded rows before anything of them is
-mapped or stored and stops the batch where something is wrong in its structure. Afterwards
-`keep` writes fingerprint, events and unknown codes. It changes no row.
+Between decoding and storing: `Watch.judge` takes the decoded rows before anything of them is
+stored and stops the batch where something is wrong in its structure. Afterwards `keep` writes
+fingerprint, events and unknown codes. It changes no row.
 """
 
 from __future__ import annotations
@@ -60,14 +60,27 @@ class Watch:
     new_codes: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
     total: int = 0
 
-    def judge(self, frame: pl.DataFrame, unknown: frozenset[str], *, is_last: bool) -> None:
-        """Judge decoded rows before any of them is mapped; the whole batch, or a large part of it.
+    def judge(
+        self,
+        frame: pl.DataFrame,
+        unknown: frozenset[str],
+        *,
+        is_last: bool,
+        mapped: Normalized | None = None,
+    ) -> None:
+        """Judge decoded rows before any of them is stored; the whole batch, or a large part of it.
+
+        Args:
+            frame: The rows as decoded.
+            unknown: Names that the decoder found besides.
+            is_last: Nothing comes after them.
+            mapped: All these rows as mapped, if they are; else a sample of them is.
 
         Raises:
             BatchFrozen: Their structure is not what mapping and contract agreed on.
         """
         sample = sample_rows(frame, self.expected)
-        failed, newest = self._tried(sample)
+        failed, newest = self._readable(mapped or apply(self.normalize, sample))
         seen = look(frame, sample, self.expected, unknown=unknown, failed=failed, newest=newest)
         before, self.total = self.total, self.total + frame.height
         found = judge(
@@ -115,15 +128,14 @@ class Watch:
                 }
                 drifts.keep_fingerprint(conn, facts, self.seen.document())
 
-    def _tried(self, sample: pl.DataFrame) -> tuple[dict[str, float], datetime | None]:
-        """Map a sample: which share of each field cannot be read, and the newest change."""
-        tried: Normalized = apply(self.normalize, sample)
+    def _readable(self, mapped: Normalized) -> tuple[dict[str, float], datetime | None]:
+        """Which share of each field cannot be read, and the newest change."""
         failed = {}
-        for name, lost in tried.failures.items():
+        for name, lost in mapped.failures.items():
             count = int(lost.sum())
-            failed[name] = count / (count + sample.height - tried.frame[name].null_count())
+            failed[name] = count / (count + len(lost) - mapped.frame[name].null_count())
         changed = self.contract.changed_at
-        newest = tried.frame[changed].max() if changed else None
+        newest = mapped.frame[changed].max() if changed else None
         return failed, newest if isinstance(newest, datetime) else None
 
     def _lifted(self, item: Drifted) -> Drifted:

@@ -25,7 +25,9 @@ from tongban.kernel.mappings import FieldMapping, Mapping
 SAMPLE = 400
 FEWEST_AMOUNTS = 20  # fewer would tell one person's amount
 MOST_NEW_CODES = 50
-GARBAGE = ["\ufffd", "锟斤拷", "ï¿½"]  # what a wrong charset leaves
+LOOKED_AT = 100
+REPLACEMENT = "\ufffd"  # what a wrong charset leaves
+MISREAD = ("锟斤拷", "ï¿½")  # and what a second reading makes of it; looked for in the sample
 SHORT_WORD = 4  # longer ones without a digit may be somebody's name in Latin letters
 _LONG_NUMBER = re.compile(r"[0-9]{7}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,8}")
@@ -192,10 +194,7 @@ def look(
     counted = _codes(frame, expected)
     return Fingerprint(
         rows=frame.height,
-        fields={
-            name: _field(frame[name], sample[name], is_amount=name in expected.amounts)
-            for name in frame.columns
-        },
+        fields=_fields(frame, sample, expected.amounts),
         unknown=tuple(sorted(unknown)),
         codes={path: counts[0] for path, counts in counted.items()},
         new_codes={path: counts[1] for path, counts in counted.items() if counts[1]},
@@ -204,21 +203,36 @@ def look(
     )
 
 
-def _field(cells: pl.Series, sample: pl.Series, *, is_amount: bool) -> FieldSeen:
-    """One column."""
-    empty = cells.null_count() + int(cells.eq("").sum())
-    if empty == len(cells):
-        return FieldSeen(EMPTY, empty)
-    shown = sample.drop_nulls()
-    shown = shown.filter(shown.ne(""))
-    first = cells.drop_nulls()[0]
-    return FieldSeen(
-        look=looks_like(shown),
-        empty=empty,
-        garbage=int(cells.str.contains_any(GARBAGE).sum()),
-        constant=bool((cells == first).all()),
-        magnitude=_magnitude(shown) if is_amount else None,
-    )
+def _fields(
+    frame: pl.DataFrame, sample: pl.DataFrame, amounts: frozenset[str]
+) -> dict[str, FieldSeen]:
+    """All columns, counted in one pass."""
+    if frame.is_empty():
+        return {name: FieldSeen(EMPTY, 0) for name in frame.columns}
+    counts = frame.select(
+        expression
+        for name in frame.columns
+        for expression in (
+            (pl.col(name).is_null() | pl.col(name).eq("")).sum().alias(f"empty {name}"),
+            pl.col(name).str.contains(REPLACEMENT, literal=True).sum().alias(f"garbage {name}"),
+            pl.col(name).eq(pl.col(name).drop_nulls().first()).all().alias(f"constant {name}"),
+        )
+    ).row(0, named=True)
+    found = {}
+    for name in frame.columns:
+        empty = int(counts[f"empty {name}"])
+        shown = [cell for cell in sample[name].to_list() if cell]
+        garbage = int(counts[f"garbage {name}"])
+        if not garbage and any(word in cell for cell in shown for word in MISREAD):
+            garbage = sum(any(word in cell for word in MISREAD) for cell in shown)
+        found[name] = FieldSeen(
+            look=EMPTY if empty == frame.height else looks_like(shown[:LOOKED_AT]),
+            empty=empty,
+            garbage=garbage,
+            constant=bool(counts[f"constant {name}"]) and empty < frame.height,
+            magnitude=_magnitude(pl.Series(shown)) if name in amounts and shown else None,
+        )
+    return found
 
 
 def _magnitude(cells: pl.Series) -> float | None:
