@@ -18,6 +18,7 @@ from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.records import BEIJING
 
 PULL_ENDS = ("new_rows", "changed_rows", "same_rows", "quarantined_rows", "duplicate_rows")
+PROVIDERS_SHOWN = 3
 PUSH_ENDS = ("acknowledged_rows", "rejected_rows", "waiting_rows", "unclear_rows")
 
 
@@ -43,6 +44,18 @@ def system_label(catalog: Catalog, system: str, language: Language) -> str:
     if found is None:
         return text_of("hub", language) if system == "hub" else system
     return found.title.zh if language == "zh" else found.title.en
+
+
+def owner_label(catalog: Catalog, contract: Contract, language: Language) -> str:
+    """Whose a dataset is: its owner, or the systems that provide it together."""
+    providers = catalog.providers(contract.dataset)
+    if len(providers) < 2:  # noqa: PLR2004 - the contract's owner
+        return system_label(catalog, contract.owner, language)
+    shown = [system_label(catalog, name, language) for name in providers[:PROVIDERS_SHOWN]]
+    if len(providers) > PROVIDERS_SHOWN:
+        count = len(providers)
+        shown.append(f"… 共 {count} 个部门" if language == "zh" else f"… {count} systems in all")
+    return ("、" if language == "zh" else ", ").join(shown)
 
 
 def rule_label(contract: Contract | None, rule: str, language: Language) -> str:

@@ -256,7 +256,7 @@ def datasets(hub: HubView, language: Language) -> Page:
                 "name": name,
                 "contract": contract,
                 "label": labels.dataset_label(catalog, name, language),
-                "owner": labels.system_label(catalog, contract.owner, language),
+                "owner": labels.owner_label(catalog, contract, language),
                 "classification": _highest(contract.fields),
                 "subscribers": [
                     labels.system_label(catalog, t, language) for t in catalog.subscribers(name)
@@ -284,7 +284,7 @@ def dataset(hub: HubView, language: Language, name: str) -> Page:
         "title": "dataset",
         "contract": contract,
         "total": total,
-        "owner": labels.system_label(catalog, contract.owner, language),
+        "owner": labels.owner_label(catalog, contract, language),
         "label": labels.dataset_label(catalog, name, language),
         "subscribers": [
             (t, labels.system_label(catalog, t, language)) for t in catalog.subscribers(name)
