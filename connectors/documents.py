@@ -95,6 +95,10 @@ def assemble(
         if name in children:
             series[name] = pl.Series(name, children[name], dtype=pl.String)
             continue
-        column = pl.Series(name, parents[name], dtype=pl.String)
+        given = parents[name]
+        if isinstance(given, pl.Series) and given.dtype == pl.String:
+            column = given.alias(name)
+        else:
+            column = pl.Series(name, given, dtype=pl.String)
         series[name] = column if index is None else column.gather(index)
     return pl.DataFrame(list(series.values()))

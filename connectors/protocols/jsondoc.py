@@ -1,7 +1,7 @@
 """JSON answers: parse lazily, slice the records out raw, read them into text columns.
 
-Numbers keep the source's own digits: no number of an answer ever becomes a float. Only what a
-path asks for is parsed, so success layers and totals cost next to nothing on a large page.
+Only what a path asks for is parsed, so success layers and totals cost next to nothing on a large
+page. Records become columns in `json_columns`.
 """
 
 from __future__ import annotations
@@ -9,34 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 import msgspec
-import polars as pl
 
-from connectors.documents import assemble, has_known_parts, is_known
 from connectors.errors import AnswerNamesRepeated, AnswerNotJson
+from connectors.protocols.json_columns import as_text, columns_of, plain_number, read_flat
 from tongban.kernel.errors import AnswerUnreadable
 from tongban.kernel.records import Decoded, RecordShape
 
 Raw = msgspec.Raw
-Column = Sequence[str | None] | pl.Series
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 _elements = msgspec.json.Decoder(list[Raw])
-_anything = msgspec.json.Decoder(float_hook=str)
-_records = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
+
+_anything = msgspec.json.Decoder(float_hook=plain_number)
+_records = msgspec.json.Decoder(list[dict[str, Any]], float_hook=plain_number)
 _AT_BYTE = re.compile(r"byte (\d+)")
 PRINT_BYTES = 12
 MOST_LOOK = 3
 _NOTHING = frozenset({b"null", b'""', b"0", b"false", b"[]", b"{}"})
 _NO_TEXT = b'""'
 _NO_LIST = frozenset({b"{", b'"'})
-_ONLY_WHOLE = frozenset({int, type(None)})
 
 
 def parse_json(body: bytes, where: str) -> JsonDocument:
@@ -151,7 +145,7 @@ class JsonDocument:
     def text(self, path: str) -> str | None:
         """Give one value as text; objects and lists as compact JSON."""
         raw = self._find(path)
-        return None if raw is None else _as_text(self._decode(raw))
+        return None if raw is None else as_text(self._decode(raw))
 
     def _decode(self, raw: Raw) -> Any:
         try:
@@ -197,14 +191,14 @@ class JsonDocument:
         if raw is None:
             rows: list[dict[str, Any]] = []
         else:
-            flat = _read_flat(raw, shape)
+            flat = read_flat(raw, shape)
             if flat is not None:
                 return flat
             try:
                 rows = _records.decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as exc:
                 raise _unreadable(self._where, exc) from exc
-        return _columns(rows, shape, whole=whole)
+        return columns_of(rows, shape, whole=whole)
 
     def _as_list(self, path: str, shape: RecordShape) -> Raw:
         """Make a list of a lone record, as sources that convert XML write lists of one or none."""
@@ -240,141 +234,8 @@ def _list_inside(raw: Raw, path: str, levels: int) -> str | None:
     return next((each for each in found if each is not None), None)
 
 
-@lru_cache(maxsize=64)
-def _flat_reader(fields: tuple[str, ...], ignored: tuple[str, ...]) -> tuple[Any, Any]:
-    """Make a decoder of records with exactly these members, and what picks the wanted ones.
-
-    It makes no dictionary and no key per record, which is half of the time of a page.
-    """
-    wanted = [
-        (f"w{n}", Any, msgspec.field(name=name, default=None)) for n, name in enumerate(fields)
-    ]
-    rest = [
-        (f"i{n}", Raw, msgspec.field(name=name, default=Raw())) for n, name in enumerate(ignored)
-    ]
-    kind = msgspec.defstruct("Record", [*wanted, *rest], gc=False, forbid_unknown_fields=True)
-    decoder = msgspec.json.Decoder(list[kind], float_hook=str)  # type: ignore[valid-type]
-    return decoder, attrgetter(*(name for name, *_ in wanted))
-
-
-def _read_flat(raw: Raw, shape: RecordShape) -> Decoded | None:
-    """Read flat records whose every member is known; None where the general way must look."""
-    ignored = tuple(sorted(shape.known - set(shape.fields)))
-    names = (*shape.fields, *ignored)
-    if shape.explode or len(shape.fields) < 2 or any("." in name for name in names):  # noqa: PLR2004 - a getter of one gives no tuple
-        return None
-    decoder, pick = _flat_reader(shape.fields, ignored)
-    try:
-        records = decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
-        return None
-    columns = list(zip(*map(pick, records), strict=True)) or [() for _ in shape.fields]
-    texts = {name: _texts(column) for name, column in zip(shape.fields, columns, strict=True)}
-    return Decoded(assemble(shape, texts, {}, None))
-
-
 def _fingerprint(raw: Raw, skip: frozenset[str]) -> bytes:
     if skip:
         members = {k: bytes(v) for k, v in _members.decode(raw).items() if k not in skip}
         return hashlib.blake2b(repr(members).encode(), digest_size=PRINT_BYTES).digest()
     return hashlib.blake2b(raw, digest_size=PRINT_BYTES).digest()
-
-
-def _columns(rows: list[dict[str, Any]], shape: RecordShape, *, whole: bool) -> Decoded:
-    """Split wanted fields into parents' and children's, and build both sets of columns."""
-    unknown: set[str] = set()
-    prefix = f"{shape.explode}." if shape.explode else None
-    inner = [f for f in shape.fields if prefix and f.startswith(prefix)]
-    outer = [f for f in shape.fields if f not in inner]
-    parents = {name: _column(rows, name, unknown) for name in outer}
-    children: dict[str, Column] = {}
-    parent_of: list[int] | None = None
-    if shape.explode and prefix:
-        parent_of, elements = _exploded(rows, shape.explode, unknown)
-        children = {n: _column(elements, n[len(prefix) :], unknown, prefix) for n in inner}
-        _note_unknown(elements, prefix, shape.known, unknown)
-    if whole or not shape.explode:
-        known = shape.known | {shape.explode} if shape.explode else shape.known
-        _note_unknown(rows, "", known, unknown)
-    return Decoded(assemble(shape, parents, children, parent_of), frozenset(unknown))
-
-
-def _column(rows: list[dict[str, Any]], name: str, unknown: set[str], prefix: str = "") -> Column:
-    """Collect one field as text."""
-    if "." not in name:
-        return _texts([row.get(name) for row in rows])
-    if any(name in row for row in rows):  # a name of its own, with dots in it
-        return _texts([row.get(name) for row in rows])
-    values: list[Any] = list(rows)
-    for step in name.split("."):
-        values = [_step(value, step, name, prefix, unknown) for value in values]
-    return _texts(values)
-
-
-def _step(value: Any, step: str, name: str, prefix: str, unknown: set[str]) -> Any:
-    if value.__class__ is list:
-        if len(value) != 1:
-            unknown.add(f"{prefix}{name}[]")  # a list where one value was promised: drift
-            return None
-        value = value[0]
-    return value.get(step) if value.__class__ is dict else None
-
-
-def _texts(values: Sequence[Any]) -> Column:
-    """Give a column as text; whole numbers are written by Polars, five times as fast.
-
-    Most columns are text already, so that is tried first: looking at every type costs as much.
-    """
-    try:
-        return pl.Series(values, dtype=pl.String)
-    except TypeError:
-        if set(map(type, values)) <= _ONLY_WHOLE:
-            with suppress(TypeError, OverflowError):  # more than 64 bits
-                return pl.Series(values, dtype=pl.Int64).cast(pl.String)
-    return [value if value.__class__ is str else _as_text(value) for value in values]
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return msgspec.json.encode(value).decode()
-
-
-def _exploded(
-    rows: list[dict[str, Any]], path: str, unknown: set[str]
-) -> tuple[list[int], list[dict[str, Any]]]:
-    """Give every element of each row's list, and the number of the row that it came from."""
-    parent_of: list[int] = []
-    elements: list[dict[str, Any]] = []
-    for number, row in enumerate(rows):
-        found: Any = row
-        for step in path.split("."):
-            found = found.get(step) if found.__class__ is dict else None
-        for element in [found] if found.__class__ is dict else found or ():
-            if element.__class__ is dict:
-                parent_of.append(number)
-                elements.append(element)
-            else:
-                unknown.add(f"{path}[]")
-    return parent_of, elements
-
-
-def _note_unknown(
-    rows: Iterable[dict[str, Any]], prefix: str, known: frozenset[str], unknown: set[str]
-) -> None:
-    """Collect names that the mapping neither uses nor ignores, also inside nested objects."""
-    rows = list(rows)
-    for name in set().union(*set(map(tuple, rows))):  # few different sets of names
-        dotted = prefix + name
-        if is_known(dotted, known):
-            continue
-        if not has_known_parts(dotted, known):
-            unknown.add(dotted)
-            continue
-        nested = [row[name] for row in rows if name in row]
-        flat = [x for v in nested for x in (v if v.__class__ is list else [v])]
-        _note_unknown([x for x in flat if x.__class__ is dict], f"{dotted}.", known, unknown)

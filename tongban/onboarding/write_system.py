@@ -27,6 +27,7 @@ ROLE_WORDS = {
 IDENTITY_WORDS = ("appid", "appkey", "app_id", "app_key", "sign", "signature", "nonce", "timestamp")
 UNKNOWN_RECORDS = "fill.in"
 PAGE_SIZE = 100
+_FROM = re.compile(r"(?:从|from|starts? at|starting with)\s*([01])(?![0-9])", re.IGNORECASE)
 _TOTAL_HEADER = re.compile(r"total|(^|-)count$")
 
 
@@ -298,15 +299,25 @@ def _paging(plan: Plan) -> str:
         spec |= {"more": shown.more} if shown.more else {}
         return line(4, f"paging: {flow(spec)}", "check: size that it allows")
     if "page" in roles:
-        spec = {"kind": "page_number", "first": 1, "size": PAGE_SIZE, "shifting": "pass"}
+        spec = {"kind": "page_number", "first": _first(plan, 1), "size": PAGE_SIZE}
+        spec |= {"shifting": "pass"}
         return line(4, f"paging: {flow(spec)}", "check: is the first page 1 or 0?")
     if "row" in roles:
-        spec = {"kind": "offset", "first": 0, "size": PAGE_SIZE, "overlap": 1}
+        spec = {"kind": "offset", "first": _first(plan, 0), "size": PAGE_SIZE, "overlap": 1}
         return line(4, f"paging: {flow(spec)}", "check: is the first row 0 or 1?")
     if shown.next_cursor:
         spec = {"kind": "next_url", "size": PAGE_SIZE, "next": shown.next_cursor}
         return line(4, f"paging: {flow(spec)}", "check: is it the next page's address?")
     return line(4, "paging: {kind: none}", "check: one answer with everything?")
+
+
+def _first(plan: Plan, usual: int) -> int:
+    """The first page or row, where the parameter's default or label says it."""
+    path = plan.roles.get("page") or plan.roles["row"]
+    node = dict(input_leaves(plan.operation))[path]
+    said = next((word for word in node.samples if word in {"0", "1"}), None)
+    told = _FROM.search(node.label)
+    return int(said or (told.group(1) if told else usual))
 
 
 def _others(plan: Plan) -> list[str]:
