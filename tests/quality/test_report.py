@@ -22,6 +22,7 @@ TABLES_OF_CONTENTS = (
     "跨部门核对",
     "待整改数据平衡",
     "整改清单",
+    "漂移与未对照代码",
     "方法与依据",
 )
 
@@ -38,6 +39,24 @@ def audit(shared_office):
         {**good, "ticket_no": "362089924000000077", "payer_id_no": "620899199002280249"},
     )
     office.store("sale_contract", {})
+    for kind, field in (("new_field", HOSTILE), ("missing_required", "signed_at")):
+        office.run(
+            "INSERT INTO hub.drift_event"
+            " (transfer_id, system, dataset, kind, field, policy, owner, detail, at)"
+            " VALUES (gen_random_uuid(), 'housing', 'sale_contract', :kind, :field, 'frozen',"
+            " 'housing', '{}', CAST(:day AS date))",
+            kind=kind,
+            field=field,
+            day=DAY,
+        )
+    office.run(
+        "INSERT INTO hub.unmapped_code (system, dataset, field, code, rows, first_transfer,"
+        " last_transfer, last_at) VALUES ('housing', 'sale_contract', 'usage', '77', 5,"
+        " gen_random_uuid(), gen_random_uuid(), CAST(:day AS date)),"
+        " ('housing', 'sale_contract', 'usage', '', 3, gen_random_uuid(), gen_random_uuid(),"
+        " CAST(:day AS date))",
+        day=DAY,
+    )
     return office, examine(office.hub, DAY)
 
 
@@ -58,6 +77,20 @@ def test_report_has_every_part(audit):
     assert list(TABLES_OF_CONTENTS) == [part for part in TABLES_OF_CONTENTS if part in text]
     for english in ("Data quality audit report", "Departments", "Quarantine balance", "Annex"):
         assert english in text
+
+
+def test_drift_has_a_ticket_with_owner_and_policy_and_codes_are_listed(audit):
+    """A name from a department is text and nothing else."""
+    text = html(audit).split("漂移与未对照代码")[1].split("方法与依据")[0]
+
+    assert "DR-1" in text
+    assert "必填字段缺失" in text
+    assert "整批停载" in text
+    assert "房产交易中心" in text
+    assert HOSTILE not in text
+    assert "&lt;script&gt;" in text
+    assert '<td class="code">77</td>' in text
+    assert "非代码形式" in text
 
 
 def test_report_asks_nobody_for_anything(audit):

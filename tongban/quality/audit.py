@@ -25,6 +25,7 @@ from tongban.kernel.contracts import Contract
 from tongban.kernel.records import BEIJING
 from tongban.quality import journal, report
 from tongban.quality.comparisons import COMPARISONS, Comparison, Outcome
+from tongban.quality.drifted import NewCode, Ticket, read_new_codes, read_tickets
 from tongban.quality.engines import GreatExpectations, disagreements
 from tongban.quality.kept import Kept
 from tongban.quality.masks import Measured, Measuring
@@ -58,6 +59,8 @@ class Audit:
     scores: list[Score] = field(repr=False)
     findings: list[Finding] = field(repr=False)
     balances: dict[str, Balance] = field(repr=False)
+    tickets: list[Ticket] = field(repr=False)
+    new_codes: list[NewCode] = field(repr=False)
     past: dict[str, list[journal.Past]] = field(repr=False)
     native: int
     disagreements: int
@@ -136,6 +139,7 @@ def examine(hub: Hub, day: date) -> Audit:
     with snapshot(hub.engine) as conn:
         measured = _measure(hub, conn, kept, started_at)
         balances = read_balances(conn)
+        tickets, new_codes = read_tickets(conn, day), read_new_codes(conn, day)
         listed = RectificationList(
             day,
             load_working_days(hub.settings.root / "mappings" / "calendar" / "working_days.csv"),
@@ -159,6 +163,8 @@ def examine(hub: Hub, day: date) -> Audit:
         scores=scores,
         findings=listed.findings,
         balances=balances,
+        tickets=tickets,
+        new_codes=new_codes,
         past=past,
         native=native,
         disagreements=differing,
