@@ -71,6 +71,7 @@ UNACKNOWLEDGED = "SELECT count(*) FROM hub.outbox WHERE NOT state = ANY(%s)"
 REFUSED = """
 SELECT count(*) FROM hub.quarantine WHERE state = 'open' AND system = %s AND dataset = %s
 """
+IS_THERE = "SELECT count(to_regclass(%s))"
 STORED = """
 SELECT count(*)
   FROM data."{table}" AS d JOIN hub.transfer AS t USING (transfer_id)
@@ -143,7 +144,7 @@ def read(settings: Settings, since: datetime) -> Results:
             row["protocol"] = _protocol(hub, row["system"])
         wrong = _quarantine_differences(hub, connection, settings)
         astray = _substation_differences(hub, connection)
-        lost = _fake_differences(hub, connection, settings)
+        lost = fake_differences(hub, connection, settings)
         return Results(
             transfers=transfers,
             balanced=_count(connection, UNBALANCED, since) == 0,
@@ -223,15 +224,14 @@ def _substation_differences(hub: Hub, connection: psycopg.Connection[dict[str, A
     return lines
 
 
-def _fake_differences(
+def fake_differences(
     hub: Hub, connection: psycopg.Connection[dict[str, Any]], settings: Settings
 ) -> list[str]:
-    """Compare what is stored of each fake department with what it holds."""
+    """Compare what is stored of each fake department with what it holds; a line per difference."""
     lines = []
     for system, datasets in fakes.holdings(settings).items():
         for dataset, held in datasets.items():
-            table = hub.catalog.contract(dataset).table
-            stored = _count(connection, STORED.format(table=table), system)
+            stored = _stored(connection, hub.catalog.contract(dataset).table, system)
             refused = _count(connection, REFUSED, system, dataset)
             if (stored, stored + refused) != (held["accepted"], held["records"]):
                 lines.append(
@@ -239,6 +239,13 @@ def _fake_differences(
                     f"right; {stored} stored, {refused} refused"
                 )
     return lines
+
+
+def _stored(connection: psycopg.Connection[dict[str, Any]], table: str, system: str) -> int:
+    """Records that came from a system; none before the first load has made the table."""
+    if not _count(connection, IS_THERE, f'data."{table}"'):
+        return 0
+    return _count(connection, STORED.format(table=table), system)
 
 
 def _differences(
