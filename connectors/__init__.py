@@ -12,13 +12,21 @@ from pathlib import Path
 from connectors.caller import Unreadable
 from connectors.clock import Clock, SystemClock
 from connectors.connector import Connector
-from connectors.declared import check_declared
+from connectors.declared import check_declared, check_operations
 from connectors.protocols.pinned import check_pinned
 from tongban.kernel.connections import Connection
 from tongban.kernel.ledger import Ledger
 from tongban.kernel.systems import System
 
-__all__ = ["Clock", "Connector", "SystemClock", "check_declared", "check_wsdl", "open_connector"]
+__all__ = [
+    "Clock",
+    "Connector",
+    "SystemClock",
+    "check_declared",
+    "check_operations",
+    "check_wsdl",
+    "open_connector",
+]
 
 
 def open_connector(

@@ -6,9 +6,11 @@ would ask the department the wrong thing, so each stops the connector from being
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from connectors.protocols.schema import schemas_of
 from connectors.templates import names_in
 from tongban.kernel.compares import CALL_NAMES, QUESTION_NAMES, Compare
 from tongban.kernel.errors import ConfigInvalid
@@ -39,6 +41,7 @@ def check_declared(system: System) -> None:
     for name, pulled in system.datasets.items():
         if pulled.call is None:
             continue
+        _check_mtom(system, f"datasets.{name}.call", pulled.call)
         used = _check(system, f"datasets.{name}.call", _parts(pulled.call), _PULL)
         needed = _needed(pulled.paging)
         if needed and needed not in used:
@@ -46,6 +49,7 @@ def check_declared(system: System) -> None:
             text = f"{kind} paging needs {{{needed}}} in the call, or every page is the first"
             raise _invalid(system, f"datasets.{name}.call", text)
     for name, accepted in system.accepts.items():
+        _check_mtom(system, f"accepts.{name}.call", accepted.call)
         _check_accepted(system, f"accepts.{name}", accepted)
     for name, compared in system.compares.items():
         _check_compare(system, f"compares.{name}", compared)
@@ -84,6 +88,51 @@ def _check_compare(system: System, where: str, compared: Compare) -> None:
         raise _invalid(system, f"{where}.call", text)
     if compared.batch > 1 and "number" not in written:
         raise _invalid(system, f"{where}.question", "answers are told apart by {number}; add it")
+
+
+def check_operations(system: System, root: Path) -> None:
+    """Check the SOAP calls of a system against its pinned WSDLs.
+
+    Raises:
+        ConfigInvalid: One sends or reads several parts in its Body, which no call can say.
+        InterfaceChanged: A pinned file cannot be understood.
+    """
+    for where, call in _calls(system):
+        soap = system.interface_of(call).soap
+        if soap is None or not call.operation:
+            continue
+        spoken = schemas_of(root / "connectors" / "wsdl", soap).operation(call.operation, soap)
+        for side, parts in zip(("request", "answer"), spoken.parts if spoken else (), strict=False):
+            if spoken is not None and spoken.style == "document" and len(parts) > 1:
+                text = (
+                    f"the {side} of {call.operation} has several parts in its Body "
+                    f"({', '.join(parts)}); document style with more than one is not spoken, ask "
+                    "for another port"
+                )
+                raise _invalid(system, where, text)
+
+
+def _calls(system: System) -> Iterator[tuple[str, Call]]:
+    for name, pulled in system.datasets.items():
+        if pulled.call is not None:
+            yield f"datasets.{name}.call", pulled.call
+    for name, accepted in system.accepts.items():
+        yield f"accepts.{name}.call", accepted.call
+        if accepted.delete is not None:
+            yield f"accepts.{name}.delete", accepted.delete
+        if accepted.statement is not None:
+            yield f"accepts.{name}.statement.call", accepted.statement.call
+
+
+def _check_mtom(system: System, where: str, call: Call) -> None:
+    """Refuse a package where none can be: outside SOAP, and under a signature over the envelope."""
+    if call.send_as != "mtom":
+        return
+    interface = system.interface_of(call)
+    if interface.soap is None:
+        raise _invalid(system, where, "send_as: mtom is for SOAP only")
+    if any(auth.kind == "ws_security_x509" for auth in interface.auth):
+        raise _invalid(system, where, "send_as: mtom cannot be signed with X.509; send it inline")
 
 
 def _needed(paging: Any) -> str | None:

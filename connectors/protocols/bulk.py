@@ -255,9 +255,9 @@ def _cut(
     if step != len(set(names)) + 1 or "".join(between).strip(" \t\n\0"):
         raise Irregular
     found = {name: parts[at::step] for at, name in enumerate(names, start=1)}
-    for name in found:
+    for name, values in found.items():
         if "@" in name:
-            found[name] = [value or None for value in found[name]]
+            found[name] = [value or None for value in values]  # noqa: PLR1733 - it is replaced
     found[""] = between[:-1]
     return found
 

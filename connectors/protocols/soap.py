@@ -21,6 +21,7 @@ from connectors.protocols.attachments import is_package, put_references, unpack
 from connectors.protocols.bulk import has_controls
 from connectors.protocols.maps import has_maps, open_maps
 from connectors.protocols.multiref import resolve_references
+from connectors.protocols.packages import write_package
 from connectors.protocols.pages import parse_page
 from connectors.protocols.shapes import Shape
 from connectors.protocols.wsdl import ENVELOPES, Description
@@ -82,6 +83,7 @@ class SoapProtocol:
             headers=dict(interface.headers),
             message=fill(call.body or {}, values),
             writes=writes,
+            written_as=call.send_as,
         )
         if soap.version == "1.1":
             draft.headers["Content-Type"] = f"text/xml; charset={interface.charset}"
@@ -112,9 +114,16 @@ class SoapProtocol:
                 if element.tag in draft.understood:
                     element.set(f"{{{namespace}}}mustUnderstand", _TRUE[soap.version])
                 header.append(element)
+        taken = []
+        if draft.written_as == "mtom":
+            taken = self._description(soap).attachments(draft.what, envelope)
         text = etree.tostring(envelope, encoding="unicode")
         declaration = f'<?xml version="1.0" encoding="{interface.charset}"?>\n'
         draft.body = (declaration + str(text)).encode(interface.charset, "xmlcharrefreplace")
+        if draft.written_as == "mtom":
+            kind = draft.headers["Content-Type"]
+            draft.body, kind = write_package(draft.body, taken, kind, interface.charset)
+            draft.headers["Content-Type"] = kind
 
     def read(self, answer: Answer, draft: Draft, interface: Interface, where: str) -> Document:
         """Give the first element of the Body.

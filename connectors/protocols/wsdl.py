@@ -20,9 +20,10 @@ from lxml import etree
 
 from connectors.protocols.composed import Unfit, compose
 from connectors.protocols.encoded import encode
+from connectors.protocols.packages import read_base64, take_attachments
 from connectors.protocols.pinned import Library, check_pinned
 from connectors.protocols.schema import schemas_of
-from connectors.protocols.shapes import Spoken
+from connectors.protocols.shapes import Shape, Spoken
 from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
 from tongban.kernel.interfaces import Soap
 from tongban.kernel.yamlfile import suggestion
@@ -58,11 +59,23 @@ _DEFECT = re.compile(r"is not an iterator")
 _NO_PLACE = re.compile(r"unexpected keyword argument '(@?[\w.-]{1,80})'")  # a name, never a value
 
 
-def _for_zeep(value: Any) -> Any:
-    """Write attributes as zeep has them: `@name` in YAML is `name` there."""
+def _for_zeep(value: Any, shape: Shape | None, path: list[str]) -> Any:
+    """Write values as zeep has them: `@name` in YAML is `name` there, base64 texts are bytes.
+
+    Raises:
+        Unfit: A text is no base64 although the schema wants it.
+    """
     if isinstance(value, dict):
-        return {name.removeprefix("@"): _for_zeep(inner) for name, inner in value.items()}
-    return [_for_zeep(item) for item in value] if isinstance(value, list) else value
+        return {
+            name.removeprefix("@"): _for_zeep(
+                inner, shape.child(name) if shape is not None else None, [*path, name]
+            )
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_for_zeep(item, shape, path) for item in value]
+    is_bytes = shape is not None and shape.binary == "base64" and not shape.children
+    return read_base64(value, path) if is_bytes and isinstance(value, str) else value
 
 
 class Description:
@@ -184,6 +197,19 @@ class Description:
             return encode(envelope, spoken.request.children)
         return envelope
 
+    def attachments(self, name: str, envelope: etree._Element) -> list[tuple[str, bytes]]:
+        """Take the base64 values out of an envelope, to travel beside it.
+
+        Raises:
+            ConfigInvalid: A value is no base64, or the schema knows no such value.
+        """
+        spoken = self._spoken(name)
+        try:
+            taken = take_attachments(envelope, spoken.request) if spoken is not None else []
+        except Unfit as exc:
+            raise self._unfit(name, exc) from None
+        return taken
+
     def _composed(self, spoken: Any, name: str, message: dict[str, Any]) -> etree._Element:
         try:
             return compose(spoken, message, ENVELOPES[self._soap.version])
@@ -196,7 +222,8 @@ class Description:
 
         client, service = self._service()
         try:
-            envelope: etree._Element = client.create_message(service, name, **_for_zeep(message))
+            parts = _for_zeep(message, spoken.request if spoken else None, [name])
+            envelope: etree._Element = client.create_message(service, name, **parts)
         except (zeep.exceptions.Error, *_UNFIT) as exc:
             stumbled = isinstance(exc, _STUMBLES) or _DEFECT.search(str(exc)) is not None
             if stumbled and spoken is not None and not spoken.request.is_open:

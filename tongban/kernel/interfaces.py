@@ -281,7 +281,7 @@ class Call(Strict):
         body: JSON document, or the parts of the SOAP message.
         headers: Headers of this call, such as `Idempotency-Key: "{batch_id}"`.
         send_as: How a REST body is written. XML: its only key is the root element. NDJSON and CSV:
-            its only key holds the list of records.
+            its only key holds the list of records. MTOM (SOAP): base64 values travel as parts.
     """
 
     interface: str | None = None
@@ -292,7 +292,7 @@ class Call(Strict):
     form: dict[str, Any] = Field(default_factory=dict)
     body: dict[str, Any] | None = None
     headers: dict[str, str] = Field(default_factory=dict)
-    send_as: Literal["json", "xml", "ndjson", "csv"] = "json"
+    send_as: Literal["json", "xml", "ndjson", "csv", "mtom"] = "json"
 
 
 class NoPaging(Strict):
