@@ -10,71 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.city import ROOT, CityHub, city, city_template  # noqa: F401 - fixtures
+from tests.pipeline.city import CityHub, city, city_template  # noqa: F401 - fixtures
+from tests.pipeline.majors import NEW, OLD, approve, change, make_changed
 from tongban import pipeline
 from tongban.admission import KIND
 from tongban.evidence import log
-from tongban.evidence.log import append_approval
 from tongban.kernel.catalog import Catalog, load_catalog
-from tongban.orchestration import documents
+from tongban.orchestration import documents, housekeeping
 from tongban.pipeline import Hub, open_hub, push, transfer
+from tongban.quality import journal
 from tongban.quality.audit import examine
-from tongban.store import approvals, summary
-from tongban.store.engine import transaction
+from tongban.store import summary
 
 pytestmark = pytest.mark.postgres
-OLD, NEW = "sale_contract", "sale_contract_v2"
 ENDS = date(2027, 6, 30)
-
-
-def change(path: Path, target: Path, *pairs: tuple[str, str]) -> None:
-    """Write a changed copy of a text file."""
-    text = path.read_text("utf-8")
-    for find, put in pairs:
-        assert find in text, find
-        text = text.replace(find, put)
-    target.write_text(text, "utf-8")
-
-
-def add_second_major(root: Path) -> None:
-    """Version 2 of the sale contract: a renamed field and one of another type; tax reads it."""
-    contracts, mappings = root / "contracts" / OLD, root / "mappings"
-    change(
-        contracts / "v1.yaml",
-        contracts / "v2.yaml",
-        ("version: 1.0.0", "version: 2.0.0"),
-        ("sale_contract_v1", "sale_contract_v2"),
-        ("total_price", "price"),
-        ("logicalType: boolean\n        physicalType: boolean", "logicalType: string"),
-    )
-    change(
-        mappings / "housing" / f"{OLD}.yaml",
-        mappings / "housing" / f"{NEW}.yaml",
-        ("contract: sale_contract\n", "contract: sale_contract\ncontract_version: 2\n"),
-        ("total_price", "price"),
-        (', ops: [{boolean: {"true": [Y], "false": [N]}}]', ""),
-        ("is_supervised: true", "is_supervised: Y"),
-        ("is_supervised: false", "is_supervised: N"),
-    )
-    change(
-        mappings / "tax" / f"{OLD}.push.yaml",
-        mappings / "tax" / f"{NEW}.push.yaml",
-        ("contract: sale_contract\n", "contract: sale_contract\ncontract_version: 2\n"),
-        ("total_price", "price"),
-    )
-    (mappings / "tax" / f"{OLD}.push.yaml").unlink()
 
 
 @pytest.fixture(scope="module")
 def changed_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the catalog with the second major."""
-    root = tmp_path_factory.mktemp("changed")
-    for name in ("contracts", "mappings", "connectors"):
-        shutil.copytree(
-            ROOT / name, root / name, ignore=shutil.ignore_patterns("*.py*", "released")
-        )
-    add_second_major(root)
-    return root
+    return make_changed(tmp_path_factory.mktemp("changed"))
 
 
 @pytest.fixture
@@ -82,15 +37,6 @@ def changed(city: CityHub, changed_root: Path) -> Iterator[Hub]:  # noqa: F811
     """The city's hub after its catalog got the second major."""
     with open_hub(replace(city.settings, root=changed_root)) as hub:
         yield hub
-
-
-def approve(hub: Hub, decision: approvals.Decision = "approved") -> None:
-    """Decide the one question that waits."""
-    with transaction(hub.engine) as conn:
-        (asked,) = approvals.waiting(conn)
-        approvals.decide(
-            conn, asked["approval_id"], decision, by="wang", note=None, evidence=append_approval
-        )
 
 
 def test_the_changed_catalog_is_right_and_one_pull_feeds_both_majors(changed_root):
@@ -130,6 +76,7 @@ def test_both_majors_of_a_new_installation_are_filled_by_one_pull_without_approv
     balances = summary.dataset_balances(changed.engine, list(changed.catalog.contracts().values()))
     assert [] == [item.dataset for item in balances if not item.in_balance]
     assert 0 < log.check(changed.engine)
+    journal.prepare(changed.engine)
     audit = examine(changed, changed.catalog.today)
     stored = {item.dataset: item.stored for item in audit.measured}
     assert done[OLD].new == stored[OLD] == stored[NEW]
@@ -166,6 +113,8 @@ def test_a_major_after_a_loaded_one_waits_and_goes_through_after_approval_with_e
     assert before == second[NEW].new == city.one("SELECT count(*) FROM data.sale_contract_v2")
     assert 0 == second[OLD].new
     assert 2 == city.one(windows, OLD)
+    # what waited is in the new load, too, so its landings need not be kept
+    assert 4 == housekeeping.remove_landings(changed, 0)
 
 
 def test_a_landing_that_waited_can_be_loaded_after_approval_too(

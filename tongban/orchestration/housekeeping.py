@@ -22,7 +22,7 @@ _OLD = """
 SELECT landing FROM hub.transfer
 WHERE direction = 'pull' AND landing IS NOT NULL
 GROUP BY landing
-HAVING bool_and(state = 'finished')
+HAVING bool_and(state = 'finished' OR error_code = 'fatal.major_not_admitted')
    AND max(finished_at) < now() - make_interval(days => %(days)s)
 """
 _FORGET = "UPDATE hub.transfer SET landing = NULL WHERE landing = ANY(%(landings)s)"
@@ -57,7 +57,8 @@ def requeue_parked(hub: Hub) -> int:
 def remove_landings(hub: Hub, days: int) -> int:
     """Remove landings whose transfers all finished more than `days` ago; give their number.
 
-    Landings of failed or refused transfers stay: a person still has to look at them.
+    Landings of failed or refused transfers stay: a person still has to look at them. A contract
+    version that waits for approval needs none, since its first load reads everything anew.
     """
     with hub.engine.connect() as connection:
         old = [str(row[0]) for row in connection.exec_driver_sql(_OLD, {"days": days})]
