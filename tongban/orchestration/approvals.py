@@ -84,12 +84,12 @@ class Question(HITLOperator):
         wanted = "approved" if answer["chosen_options"] == [APPROVE] else "rejected"
         user = answer["responded_by_user"] or {}
         note = str(answer["params_input"].get("note") or "")
-        with hub_of(Path(self.root)) as hub:
-            try:
-                self._decide(hub, wanted, str(user.get("name") or user.get("id") or ""), note)
-            except approvals.ApprovalClosed as exc:
-                self.log.warning("%s", exc)
-                raise AirflowSkipException(str(exc)) from None
+        by = str(user.get("name") or user.get("id") or "")
+        try:
+            with hub_of(Path(self.root)) as hub:
+                self._decide(hub, wanted, by, note)
+        except approvals.ApprovalClosed as exc:
+            raise AirflowSkipException(str(exc)) from None
         return {**self.question, "decision": wanted}
 
     def _decide(self, hub: Any, decision: Any, by: str, note: str) -> None:
