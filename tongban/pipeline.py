@@ -78,7 +78,6 @@ def pull(
     """Land every page of the next window (or of a given one) of a dataset.
 
     `system` says from where, which is needed only where several systems provide the dataset.
-
     An interrupted pull of the same dataset is continued after its last landed page, unless another
     worker is at it; what both pull is stored once. Datasets that share the pages get a transfer of
     their own, to be loaded from the same landing.
