@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docs.pages.markdown import code, page, table
 from tongban.kernel.catalog import load_catalog
+from tongban.kernel.compares import Compare
 from tongban.kernel.interfaces import Auth, Interface, Paging
 from tongban.kernel.systems import System
 
@@ -55,7 +56,16 @@ def _section(system: System) -> str:
             for name, item in sorted(system.accepts.items())
         ]
         parts.append(table(("accepts", "records per batch", "statement for reconciliation"), rows))
+    if system.compares:
+        head = ("compares", "asks", "answers", "questions per call", "purposes")
+        parts.append(table(head, list(starmap(_compare, sorted(system.compares.items())))))
     return "\n\n".join(parts)
+
+
+def _compare(name: str, item: Compare) -> tuple[str, str, str, int, str]:
+    asks = ", ".join(f"{code(field)} ({asked.type})" for field, asked in item.asks.items())
+    purposes = ", ".join(f"{code(word)} {words}" for word, words in item.purposes.items())
+    return code(name), asks, ", ".join(item.words), item.batch, purposes
 
 
 def extra_secrets(system: System) -> list[str]:

@@ -42,8 +42,9 @@ make("pull_alpha", outlet=alpha)
 make("push_substation_alpha", schedule=alpha)
 make("pull_deed_tax_payment", outlet=tax)
 make("push_registration_deed_tax_payment", schedule=tax)
-for name in ("pull_real_estate_right", "pull_right_status", "cases", "audit", "maintenance"):
+for name in ("pull_real_estate_right", "pull_right_status", "cases", "compare", "audit"):
     make(name)
+make("maintenance")
 make("push_broken", fails=True)
 """
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-NUMBERS = ("read", "accepted", "quarantined", "duplicate", "pushed", "acknowledged")
+NUMBERS = (
+    "read",
+    "accepted",
+    "quarantined",
+    "duplicate",
+    "pushed",
+    "acknowledged",
+    "compared",
+)
 
 
 @app.command()
@@ -30,10 +38,10 @@ def demo(
 ) -> None:
     """Pull from all systems, check, store, push, handle cases, audit; then say if it is right.
 
-    Exit code 1 if any count does not balance, any push is unacknowledged, the quarantine differs
-    from the sandbox's truth, the substation differs from what was pushed, a record of a fake
-    department is missing, or a DAG failed. May be interrupted at any time: the next demo goes on,
-    and a demo after that moves what has changed.
+    Exit code 1 if any count does not balance, any push is unacknowledged, any question is
+    unanswered, the quarantine differs from the sandbox's truth, the substation differs from what
+    was pushed, a record of a fake department is missing, or a DAG failed. May be interrupted at any
+    time: the next demo goes on, and a demo after that moves what has changed.
     """
     from tongban.commands.progress import ConsoleListener
     from tongban.local import demo as whole_job
@@ -77,6 +85,7 @@ def _document(finished: Finished, found: Results) -> dict[str, Any]:
         "transfers": found.transfers,
         "balanced": found.balanced,
         "unacknowledged": found.unacknowledged,
+        "unanswered": found.unanswered,
         "quarantine_matches_truth": found.quarantine_matches_truth,
         "substation_matches": found.substation_matches,
         "fakes_match": found.fakes_match,
@@ -106,6 +115,7 @@ def _show(finished: Finished, found: Results, *, is_running: bool) -> None:
     verdicts = {
         "all counts balance": found.balanced,
         f"every push is acknowledged ({found.unacknowledged} open)": found.unacknowledged == 0,
+        f"every question is answered ({found.unanswered} open)": found.unanswered == 0,
         "quarantine is exactly what the sandbox spoiled": found.quarantine_matches_truth,
         "the substation holds exactly what was pushed": found.substation_matches,
         "everything that the fake departments hold is stored": found.fakes_match,

@@ -40,6 +40,7 @@ ROUNDS = (
     Round("pull everything", ("pull_*",)),
     # From here on the cases follow every Asset by themselves; each step is told to the substation.
     Round("cases: accepted, contracts found", ("cases",)),
+    Round("buyers compared with civil affairs", ("compare",)),
     Round("tax payments that the contracts caused", ("pull_deed_tax_payment",)),
     Round(
         "registrations that the payments caused", ("pull_real_estate_right", "pull_right_status")

@@ -60,6 +60,21 @@ SELECT o.target AS system, o.dataset, 'push' AS direction,
  GROUP BY o.target, o.dataset
  ORDER BY o.target, o.dataset
 """
+# The questions of one call were asked and answered together, so they took its time once.
+COMPARED = """
+SELECT system, name AS dataset, 'compare' AS direction,
+       0 AS read, 0 AS accepted, 0 AS quarantined, 0 AS duplicate, 0 AS pushed, 0 AS acknowledged,
+       sum(answered)::bigint AS compared,
+       round(sum(extract(epoch FROM answered_at - asked_at)), 2)::float AS seconds
+  FROM (SELECT system, name, asked_at, answered_at,
+               count(*) FILTER (WHERE state = 'answered') AS answered
+          FROM hub.comparison
+         WHERE asked_at >= %(since)s
+         GROUP BY system, name, asked_at, answered_at) AS call
+ GROUP BY system, name
+ ORDER BY system, name
+"""
+UNANSWERED = "SELECT count(*) FROM hub.comparison WHERE asked_at >= %s AND state <> 'answered'"
 UNBALANCED = """
 SELECT count(*) FROM hub.transfer
  WHERE started_at >= %s
@@ -93,6 +108,7 @@ class Results:
         transfers: One plain dict per system, dataset and direction.
         balanced: Every transfer of the run is finished and its counts add up.
         unacknowledged: Outbox rows that no receiver has confirmed.
+        unanswered: Questions that a department was asked to compare and has not answered.
         quarantine_matches_truth: The open quarantine is the sandbox's truth, record by record.
         substation_matches: The substation's statement is what was delivered, by key and digest.
         fakes_match: What a fake department holds is stored, as many records of each dataset as
@@ -103,6 +119,7 @@ class Results:
     transfers: list[dict[str, Any]]
     balanced: bool
     unacknowledged: int
+    unanswered: int
     quarantine_matches_truth: bool
     substation_matches: bool
     fakes_match: bool
@@ -114,6 +131,7 @@ class Results:
         return (
             self.balanced
             and self.unacknowledged == 0
+            and self.unanswered == 0
             and self.quarantine_matches_truth
             and self.substation_matches
             and self.fakes_match
@@ -137,11 +155,13 @@ def read(settings: Settings, since: datetime) -> Results:
     ):
         transfers = [
             dict(row)
-            for question in (PULLED, PUSHED)
+            for question in (PULLED, PUSHED, COMPARED)
             for row in connection.execute(question, {"since": since})
         ]
         for row in transfers:
             row["protocol"] = _protocol(hub, row["system"])
+            row["seconds"] = row["seconds"] or 0.0
+            row.setdefault("compared", 0)
         wrong = _quarantine_differences(hub, connection, settings)
         astray = _substation_differences(hub, connection)
         lost = fake_differences(hub, connection, settings)
@@ -149,6 +169,7 @@ def read(settings: Settings, since: datetime) -> Results:
             transfers=transfers,
             balanced=_count(connection, UNBALANCED, since) == 0,
             unacknowledged=_count(connection, UNACKNOWLEDGED, list(NOT_DUE)),
+            unanswered=_count(connection, UNANSWERED, since),
             quarantine_matches_truth=not wrong,
             substation_matches=not astray,
             fakes_match=not lost,
