@@ -339,3 +339,21 @@ def test_a_description_that_breaks_its_own_rules_never_breaks_us(changes):
         files = draft(CATALOG, "wild", read(document), origin="x").files
 
     assert not files or yaml.safe_load(files["connectors/systems/wild.yaml"])["datasets"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "label", "first"),
+    [
+        ({"type": "integer", "default": 0}, "", 0),
+        ({"type": "integer", "default": 1}, "", 1),
+        ({"type": "integer"}, "页码（从0开始）", 0),
+        ({"type": "integer"}, "zero or more, starts at 0", 0),
+        ({"type": "integer"}, "from 10 on", 1),
+        ({"type": "integer"}, "", 1),
+    ],
+)
+def test_the_first_page_is_what_the_parameter_says(schema, label, first):
+    """Page 1 of a list that begins at 0 leaves rows out."""
+    page = {"name": "page", "in": "query", "description": label, "schema": schema}
+
+    assert first == dataset(api({"type": "array", "items": RECORD}, page))["paging"]["first"]
