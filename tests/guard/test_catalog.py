@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from tests.guard.repository import ROOT, files
+from tongban.changes import release_problems
+from tongban.changes.releases import unreleased
 from tongban.kernel.catalog import load_catalog
 from tongban.rows import compile_dataset
 
@@ -23,6 +25,12 @@ def test_every_yaml_is_readable():
 def test_the_catalog_has_no_problem():
     """What `bin/tongban check` prints; nothing."""
     assert [] == load_catalog(ROOT).check()
+
+
+def test_every_contract_says_what_was_released_under_its_version():
+    """`bin/tongban contract release --bump` records a change that is meant."""
+    assert [] == release_problems(CATALOG)
+    assert [] == unreleased(CATALOG)
 
 
 @pytest.mark.parametrize(("system", "dataset"), ROUTES)

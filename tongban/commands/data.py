@@ -30,6 +30,7 @@ def check(*, json_output: Json = False) -> None:
     Refuses a contract that says something else than was released under its version.
     """
     from tongban.changes import release_problems
+    from tongban.changes.releases import unreleased
     from tongban.kernel.catalog import load_catalog
     from tongban.kernel.connections import Connections
     from tongban.kernel.settings import load_settings
@@ -58,6 +59,9 @@ def check(*, json_output: Json = False) -> None:
         for warning in warnings:
             console.print(warning, style="yellow", markup=False, highlight=False, soft_wrap=True)
         console.print(f"all right: {words}", style="green")
+        if waiting := [f"{name} v{major}" for name, major in unreleased(catalog)]:
+            told = f"not released as they are: {', '.join(waiting)} (`tongban contract release`)"
+            console.print(told, style="yellow", soft_wrap=True, highlight=False, markup=False)
     if problems:
         raise typer.Exit(1)
 
