@@ -37,6 +37,7 @@ from sqlalchemy.types import TypeEngine
 from tongban.kernel.contracts import Contract, Field
 from tongban.kernel.errors import ConfigInvalid
 from tongban.store import tables
+from tongban.store.checks import checks_of, renew_checks
 
 DATA = "data"
 INDEX_SUFFIX = "_index"
@@ -78,6 +79,7 @@ def dataset_table(contract: Contract) -> Table:
         Column("record_id", Uuid, nullable=False, comment="keyed hash of dataset and key"),
         *_columns(contract, is_history=False),
         PrimaryKeyConstraint("record_id", name=f"{name}_pkey"),
+        *checks_of(contract),
         comment=contract.label,
     )
     for _, column in search_columns(contract):
@@ -156,7 +158,8 @@ def _columns(contract: Contract, *, is_history: bool) -> list[Column[Any]]:
         needed = item.required and not item.is_classified and not is_history
         columns.append(Column(item.name, _type_of(item), nullable=not needed, comment=item.label))
         if item.index and item.is_classified:
-            columns.append(Column(item.name + INDEX_SUFFIX, LargeBinary))
+            comment = f"{item.label}: blind index"
+            columns.append(Column(item.name + INDEX_SUFFIX, LargeBinary, comment=comment))
     if "changed_at" not in contract.by_name:
         columns.append(Column("changed_at", DateTime(timezone=True)))
     columns += [
@@ -210,3 +213,4 @@ def _extend(conn: Connection, table: Table, contract: Contract) -> None:
             conn.execute(text(f'ALTER TABLE {place} ALTER COLUMN "{name}" DROP NOT NULL'))
     for index in table.indexes:
         index.create(conn, checkfirst=True)
+    renew_checks(conn, table)
