@@ -25,7 +25,7 @@ NEEDED = (
     "docs/how-to/operate-airflow.md", "docs/how-to/change-a-contract.md",
     "docs/reference/glossary.md",
     "docs/explanation/record-path.md", "docs/explanation/security.md",
-    "docs/explanation/counts-that-balance.md",
+    "docs/explanation/counts-that-balance.md", "docs/explanation/drift.md",
 )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tongban.kernel.contracts import Contract, load_contract
-from tongban.kernel.drifts import DriftLimits
+from tongban.kernel.drifts import DRIFT_NAMES, KINDS, DriftLimits
 from tongban.kernel.errors import ConfigInvalid
+from tongban.quality.drifted import POLICIES, WORDS
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "house_unit" / "v1.yaml"
 
@@ -57,3 +58,12 @@ def test_what_cannot_be_meant_is_refused_with_its_line(tmp_path: Path, value: st
     assert f"v1.yaml:{len(SOURCE.read_text(encoding='utf-8').rstrip().splitlines()) + 1}:" in str(
         refused.value
     )
+
+
+def test_every_kind_and_key_is_explained():
+    """In the explanation of drift, and in the report's words."""
+    page = (SOURCE.parents[2] / "docs" / "explanation" / "drift.md").read_text(encoding="utf-8")
+
+    assert set(KINDS) == set(WORDS)
+    assert set(KINDS.values()) | {"approved", "accepted"} == set(POLICIES)
+    assert [] == [name for name in (*KINDS, *DRIFT_NAMES) if f"`{name}`" not in page]
