@@ -1,8 +1,9 @@
 """Family: are the buyers of one contract married to each other? Asked for the deed tax, per case.
 
 The rate of the deed tax depends on how many houses a family has (契税家庭住房套数核查), so who is
-one family must be known while a case is in tax. Every pair of buyers that has no answer yet for its
-case is asked, in batches; the hub keeps the receipts and no answer.
+one family must be known once a case has found its contract. Every pair of buyers that has no answer
+yet for its case is asked, in batches, also when the payment came first: the tax office checks those
+afterwards. The hub keeps the receipts and no answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from tongban.cases.house_sale import IN_TAX
 from tongban.cases.tables import ensure_tables
 from tongban.compare import Asker, Question, compare_in_batches, declared, is_askable
 from tongban.kernel.catalog import Catalog
@@ -27,6 +27,7 @@ PURPOSE = "deed_tax_family"
 ASKS = frozenset({"name_a", "id_a", "name_b", "id_b"})
 PARTY, PAYMENT = "sale_contract_party", "deed_tax_payment"
 ASK_AT_ONCE = 500
+LOOK_BACK = "90 days"  # since a case moved; nobody checks older ones, and each run would read them
 PROCESS = "cases"
 
 _RESIDENT_ID = "111"  # mappings/codes/id_type.csv
@@ -41,7 +42,7 @@ SELECT c.accept_no,
   JOIN data.{party} AS b
     ON b.contract_no = c.contract_no AND b.role = :buyer AND b.id_type = :resident
    AND a.id_no_index < b.id_no_index
- WHERE c.state = :in_tax
+ WHERE c.contract_no IS NOT NULL AND c.changed_at > now() - CAST(:look_back AS interval)
    AND (c.accept_no, a.record_id, b.record_id)
        > (:accept_no, CAST(:record_a AS uuid), CAST(:record_b AS uuid))
    AND NOT EXISTS (
@@ -64,7 +65,7 @@ def asked_system(catalog: Catalog) -> str | None:
 
 
 def compare_buyers(hub: Hub) -> dict[str, int]:
-    """Ask about every pair of buyers in tax that has no answer yet for its case.
+    """Ask about every pair of buyers of one contract that has no answer yet for its case.
 
     Returns:
         `pairs` found, `compared` now, and `unaskable`: a number or name that breaks its rule.
@@ -112,7 +113,7 @@ def _pairs(hub: Hub, system: str) -> Iterator[list[Question]]:
     values: dict[str, Any] = {
         "buyer": _BUYER,
         "resident": _RESIDENT_ID,
-        "in_tax": IN_TAX,
+        "look_back": LOOK_BACK,
         "system": system,
         "name": COMPARE,
         "limit": ASK_AT_ONCE,

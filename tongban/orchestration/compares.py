@@ -25,10 +25,10 @@ COMPARE = "marriage"
 MOVES = "case_process"
 HOURLY = "37 * * * *"
 PAGE = """### 婚姻比对 · compare
-办件进入纳税环节后，就同一合同的共同买受人向民政部门比对是否夫妻，用于契税家庭住房套数核查。只留回执和存证，不存结果。
+办件关联到网签合同后，就同一合同的共同买受人向民政部门比对是否夫妻，用于契税家庭住房套数核查。只留回执和存证，不存结果。
 
-When a case is in tax, asks civil affairs whether the buyers of its contract are married to each
-other, for the deed-tax family check. Receipts and evidence are kept, answers are not.
+When a case has found its contract, asks civil affairs whether its buyers are married to each other,
+for the deed-tax family check. Receipts and evidence are kept, answers are not.
 """
 
 Document = dict[str, Any]
