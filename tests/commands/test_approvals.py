@@ -29,7 +29,9 @@ def question(database_url, tmp_path, monkeypatch):
     engine = open_engine(database_url)
     migrate(engine)
     with transaction(engine) as conn:
-        found = approvals.ask(conn, "mass_delete", "sale_contract/1", "90 of 100", owner="housing")
+        found = approvals.ask(
+            conn, "contract_version", "sale_contract/2.0.0", "less", owner="housing"
+        )
     engine.dispose()
     return found
 
