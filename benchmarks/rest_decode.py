@@ -26,7 +26,9 @@ from connectors.protocols.jsondoc import check_names, parse_json
 from connectors.protocols.lines import parse_lines, parse_table
 from tongban.kernel.catalog import load_catalog
 from tongban.kernel.connections import Connection
-from tongban.kernel.interfaces import Csv
+from tongban.kernel.interfaces import (
+    Csv,
+)
 from tongban.kernel.records import RecordShape
 
 ROOT = Path(__file__).parents[1]

@@ -25,7 +25,11 @@ from tongban.kernel.errors import (
     SystemUnavailable,
     TongbanError,
 )
-from tongban.kernel.interfaces import Interface, Layer, Meaning
+from tongban.kernel.interfaces import (
+    Interface,
+    Layer,
+    Meaning,
+)
 
 _SHOWN_CODE = re.compile(r"[^\w.:-]")
 CODE_LENGTH = 40

@@ -38,7 +38,10 @@ from tongban.kernel.errors import (
     RetryLater,
     SystemUnavailable,
 )
-from tongban.kernel.interfaces import Call, Interface
+from tongban.kernel.interfaces import (
+    Call,
+    Interface,
+)
 from tongban.kernel.ledger import Ledger
 from tongban.kernel.systems import System
 

@@ -31,7 +31,9 @@ from connectors.spans import Spans
 from connectors.templates import format_moment
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import UnexpectedlyEmpty
-from tongban.kernel.interfaces import Call
+from tongban.kernel.interfaces import (
+    Call,
+)
 from tongban.kernel.ledger import Ledger
 from tongban.kernel.records import Decoded, OutgoingRecord, Page, Receipt, RecordShape, Window
 from tongban.kernel.systems import PulledDataset, System

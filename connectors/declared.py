@@ -14,7 +14,16 @@ from connectors.protocols.schema import schemas_of
 from connectors.templates import names_in
 from tongban.kernel.compares import CALL_NAMES, QUESTION_NAMES, Compare
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.interfaces import Call, Cursor, KeySet, Offset, PageNumber, Signed
+from tongban.kernel.interfaces import (
+    Call,
+    Signed,
+)
+from tongban.kernel.pagings import (
+    Cursor,
+    KeySet,
+    Offset,
+    PageNumber,
+)
 from tongban.kernel.systems import AcceptedDataset, System
 from tongban.kernel.yamlfile import suggestion
 

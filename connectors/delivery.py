@@ -25,7 +25,9 @@ from connectors.paging import first_place, walk
 from connectors.replies import Place, Reply
 from connectors.templates import compile_template, version_as_time, version_from_time
 from tongban.kernel.errors import AnswerUnreadable, DeliveryUnclear
-from tongban.kernel.interfaces import Call
+from tongban.kernel.interfaces import (
+    Call,
+)
 from tongban.kernel.records import Outcome, OutgoingRecord, Receipt, RecordShape
 from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Sign, Statement
 

@@ -10,7 +10,9 @@ import base64
 from typing import Protocol
 
 from connectors.drafts import Answer, Draft
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 
 
 class Identity(Protocol):

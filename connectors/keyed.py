@@ -13,7 +13,9 @@ from connectors.errors import PagingRepeats
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
 from tongban.kernel.errors import ConfigInvalid, PagingBroken
-from tongban.kernel.interfaces import KeySet
+from tongban.kernel.pagings import (
+    KeySet,
+)
 
 
 class AfterKey:

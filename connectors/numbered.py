@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from connectors.errors import PagingNeverStill, PagingRepeats, TotalChanged
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
-from tongban.kernel.interfaces import PageNumber
+from tongban.kernel.pagings import (
+    PageNumber,
+)
 
 MAX_TURNS = 6
 

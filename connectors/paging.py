@@ -19,7 +19,7 @@ from connectors.numbered import NumberedWalker
 from connectors.positions import Position
 from connectors.replies import Ask, Place, Reply, Step, check_reached
 from tongban.kernel.errors import PagingBroken, TongbanError
-from tongban.kernel.interfaces import (
+from tongban.kernel.pagings import (
     Cursor,
     KeySet,
     LinkHeader,

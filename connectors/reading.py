@@ -12,7 +12,9 @@ from connectors.paging import first_place, settled, walk
 from connectors.positions import Position
 from connectors.replies import Ask, Step
 from connectors.spans import Spans
-from tongban.kernel.interfaces import Paging
+from tongban.kernel.pagings import (
+    Paging,
+)
 from tongban.kernel.records import Window
 
 AskFor = Callable[[Window], Ask]

@@ -17,7 +17,10 @@ from connectors.identity import Silent, basic_header
 from connectors.protocols.jsondoc import parse_json
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import AuthenticationRefused
-from tongban.kernel.interfaces import Interface, OAuth2ClientCredentials
+from tongban.kernel.interfaces import (
+    Interface,
+    OAuth2ClientCredentials,
+)
 
 Send = Callable[[Draft], Answer]
 

@@ -34,7 +34,11 @@ from connectors.xmlsignature import (
 )
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.interfaces import Interface, WsSecurityUsername, WsSecurityX509
+from tongban.kernel.interfaces import (
+    Interface,
+    WsSecurityUsername,
+    WsSecurityX509,
+)
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for its element type
 

@@ -96,7 +96,7 @@ def test_status_of_nothing_says_stopped_and_ends_with_1(tmp_path: Path) -> None:
     answer = run("status", "--json", TONGBAN_HOME=str(tmp_path), TONGBAN_PORT_BASE="61100")
 
     assert 1 == answer.returncode
-    assert 11 == answer.stdout.count('"state": "stopped"')
+    assert 12 == answer.stdout.count('"state": "stopped"')
 
 
 def test_down_of_nothing_is_no_error(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from connectors.documents import assemble, is_known
 from connectors.errors import AnswerNamesRepeated, AnswerNotJson, AnswerNotTable
 from connectors.protocols.jsondoc import PRINT_BYTES, JsonDocument
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.interfaces import Csv
+from tongban.kernel.interfaces import (
+    Csv,
+)
 from tongban.kernel.records import Decoded, RecordShape
 
 LONGEST_CELL = 1 << 24

@@ -17,7 +17,9 @@ from lxml import etree
 
 from connectors.protocols.mended import mended
 from tongban.kernel.errors import InterfaceChanged
-from tongban.kernel.interfaces import Soap
+from tongban.kernel.interfaces import (
+    Soap,
+)
 
 STANDARD_FOLDER = Path(__file__).resolve().parents[1] / "wsdl" / "standard"
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity"

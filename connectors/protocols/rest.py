@@ -23,7 +23,10 @@ from connectors.protocols.lines import parse_lines, parse_table
 from connectors.protocols.xmldoc import parse_xml, to_utf8
 from connectors.templates import fill, fill_path, fill_text, json_text, xml_text
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.interfaces import Call, Interface
+from tongban.kernel.interfaces import (
+    Call,
+    Interface,
+)
 
 _FORM = "application/x-www-form-urlencoded"
 _KINDS = {

@@ -33,7 +33,9 @@ from connectors.protocols.bindings import (
 from connectors.protocols.pinned import Library, safe_parser
 from connectors.protocols.shapes import Content, Name, Shape, Spoken, make_shape
 from tongban.kernel.errors import InterfaceChanged
-from tongban.kernel.interfaces import Soap
+from tongban.kernel.interfaces import (
+    Soap,
+)
 
 _ARRAYS = {
     ("http://schemas.xmlsoap.org/soap/encoding/", "Array"),

@@ -36,7 +36,11 @@ from connectors.protocols.xmldoc import (
 )
 from connectors.templates import fill
 from tongban.kernel.errors import ConfigInvalid, TongbanError
-from tongban.kernel.interfaces import Call, Interface, Soap
+from tongban.kernel.interfaces import (
+    Call,
+    Interface,
+    Soap,
+)
 
 # WS-Security 1.0, section 12, and its UsernameToken profile: what refused identities are called.
 _AUTHENTICATION = frozenset(

@@ -23,7 +23,9 @@ from connectors.protocols.xmldoc import (
     local,
     parse_xml,
 )
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 from tongban.kernel.records import Decoded, RecordShape
 
 MOVED = "~"

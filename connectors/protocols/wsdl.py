@@ -25,7 +25,9 @@ from connectors.protocols.pinned import Library, check_pinned
 from connectors.protocols.schema import schemas_of
 from connectors.protocols.shapes import Shape, Spoken
 from tongban.kernel.errors import ConfigInvalid, InterfaceChanged
-from tongban.kernel.interfaces import Soap
+from tongban.kernel.interfaces import (
+    Soap,
+)
 from tongban.kernel.yamlfile import suggestion
 
 ENVELOPES = {

@@ -9,7 +9,13 @@ from pathlib import Path
 from docs.pages.markdown import code, page, table
 from tongban.kernel.catalog import load_catalog
 from tongban.kernel.compares import Compare
-from tongban.kernel.interfaces import Auth, Interface, Paging
+from tongban.kernel.interfaces import (
+    Auth,
+    Interface,
+)
+from tongban.kernel.pagings import (
+    Paging,
+)
 from tongban.kernel.systems import System
 
 INTRO = """From `connectors/systems/*.yaml`. Addresses and secrets are in [connections](settings.md#connections). The

@@ -19,7 +19,10 @@ from connectors.protocols.schema import schemas_of
 from connectors.protocols.shapes import Shape
 from connectors.protocols.soap_page import PageReader
 from connectors.protocols.wsdl import _disk_only
-from tongban.kernel.interfaces import Interface, Soap
+from tongban.kernel.interfaces import (
+    Interface,
+    Soap,
+)
 from tongban.kernel.records import RecordShape
 
 FOLDER = Path(__file__).parent / "corpus"

@@ -47,7 +47,9 @@ from tongban.kernel.errors import (
     SystemRefused,
     SystemUnavailable,
 )
-from tongban.kernel.interfaces import Csv
+from tongban.kernel.interfaces import (
+    Csv,
+)
 from tongban.kernel.records import OutgoingRecord, RecordShape
 
 SHAPE = RecordShape(("id", "name"), None, frozenset({"id", "name"}))

@@ -19,7 +19,9 @@ from connectors.wssecurity import WSSE, add_username_token, new_security
 from tests.connectors.serving import FakeClock
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import AnswerUnreadable, CredentialsMissing
-from tongban.kernel.interfaces import Signed
+from tongban.kernel.interfaces import (
+    Signed,
+)
 
 KEY = bytes.fromhex("0123456789abcdeffedcba9876543210")
 

@@ -13,7 +13,9 @@ from connectors.protocols.samples import Irregular
 from connectors.protocols.shapes import Shape, Spoken
 from connectors.protocols.soap_page import PageReader
 from tongban.kernel.errors import TongbanError
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 from tongban.kernel.records import RecordShape
 
 ENV = "http://schemas.xmlsoap.org/soap/envelope/"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.protocols.samples import Irregular
 from connectors.protocols.pages import PageDocument
+from connectors.protocols.samples import Irregular
 from tests.connectors.soap_corpus import CASES, STYLES, Style, leaves, means, zeep_value
 from tongban.kernel.records import RecordShape
 

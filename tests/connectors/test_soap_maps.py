@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from connectors.protocols.soap_page import PageReader
 from tests.connectors.test_soap_bulk import ENV, XSI
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 from tongban.kernel.records import RecordShape
 
 FIELDS = RecordShape(("id", "name", "item.value"), None, frozenset(["id", "name", "item.value"]))

@@ -12,7 +12,10 @@ from connectors.protocols.shapes import Shape
 from connectors.protocols.soap_page import PageReader
 from tests.connectors.soap_corpus import FOLDER, STYLES
 from tongban.kernel.errors import InterfaceChanged
-from tongban.kernel.interfaces import Interface, Soap
+from tongban.kernel.interfaces import (
+    Interface,
+    Soap,
+)
 from tongban.kernel.records import RecordShape
 
 WSDL = """<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:z"

@@ -101,7 +101,7 @@ def test_fields_are_matched_by_label_and_by_usual_names(root, tmp_path):
     found = drafted("fund", "--wsdl", samples.write_wsdl(tmp_path) / "Fund.wsdl")
 
     matched = targets(found)
-    assert ("name", "id_no", "credit_code", "changed_at") == (
+    assert ("name", "id_no", "unit_credit_code", "changed_at") == (
         matched["xm"],
         matched["zjhm"],
         matched["dwxydm"],

@@ -15,7 +15,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
 
 from tongban.kernel.budgets import Strict
-from tongban.kernel.interfaces import Call
+from tongban.kernel.interfaces import (
+    Call,
+)
 
 AskedType = Literal["resident_id", "credit_code", "unit_no", "person_name", "text"]
 SUBJECT_TYPES: Final = frozenset({"resident_id", "credit_code", "unit_no"})

@@ -21,25 +21,10 @@ from __future__ import annotations
 import codecs
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from tongban.kernel.budgets import Strict
-
-
-def _as_tuple(value: Any) -> Any:
-    """Let one word stand for a list of one."""
-    return (value,) if isinstance(value, str | int | bool | dict) else value
-
-
-def _as_words(value: Any) -> Any:
-    """Codes are text, also where YAML reads `0` or `true`."""
-    words = _as_tuple(value)
-    if not isinstance(words, list | tuple):
-        return words
-    return tuple(str(w).lower() if isinstance(w, bool) else str(w) for w in words)
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+from tongban.kernel.words import Words, as_tuple
 
 Meaning = Literal["empty", "busy", "rate_limited", "authentication", "refused"]
 """What a code of the department's means to us: no rows, try later, pause, identity, refusal."""
@@ -250,7 +235,7 @@ class Interface(Strict):
     path: str = ""
     charset: str = "utf-8"
     headers: dict[str, str] = Field(default_factory=dict)
-    auth: Annotated[tuple[Auth, ...], BeforeValidator(_as_tuple)] = ()
+    auth: Annotated[tuple[Auth, ...], BeforeValidator(as_tuple)] = ()
     success: tuple[Layer, ...] = ()
     statuses: dict[int, Meaning] = Field(default_factory=dict)
     faults: dict[str, Meaning] = Field(default_factory=dict)
@@ -293,110 +278,3 @@ class Call(Strict):
     body: dict[str, Any] | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     send_as: Literal["json", "xml", "ndjson", "csv", "mtom"] = "json"
-
-
-class NoPaging(Strict):
-    """One answer holds everything."""
-
-    kind: Literal["none"] = "none"
-    size: PositiveInt = 1
-
-
-class PageNumber(Strict):
-    """Numbered pages of fixed size.
-
-    Attributes:
-        first: Number of the first page.
-        shifting: What guards against rows that move between pages while we read. `no`: the list
-            stands still, its total must not change; `total`: a changed total or first page at the
-            end starts another pass; `pass`: read again until a pass shows nothing new.
-    """
-
-    kind: Literal["page_number"]
-    size: PositiveInt
-    first: int = 1
-    shifting: Literal["no", "total", "pass"] = "pass"
-
-
-class Offset(Strict):
-    """Row offset and count.
-
-    Attributes:
-        first: Offset of the first row.
-        overlap: Rows of the page before that are read again to prove that nothing moved.
-    """
-
-    kind: Literal["offset"]
-    size: PositiveInt
-    first: int = 0
-    overlap: int = Field(default=1, ge=0, le=100)
-
-
-class Cursor(Strict):
-    """The answer names the cursor of the next page.
-
-    Attributes:
-        next: Path of the next cursor.
-        more: Path of a flag that says whether there is another page; null: a cursor means yes.
-        first: Cursor of the first page.
-        end: Cursors that mean "no further page", such as "0"; absent, null, false and "" always do.
-    """
-
-    kind: Literal["cursor"]
-    size: PositiveInt
-    next: str
-    more: str | None = None
-    first: str = ""
-    end: Words = ()
-
-
-class LinkHeader(Strict):
-    """`Link: <url>; rel="next"` (RFC 8288) names the next page; it must stay on our host.
-
-    Attributes:
-        take: `query`: only the link's query counts and the address stays ours, for a source behind
-            a proxy that names its inner address.
-    """
-
-    kind: Literal["link_header"]
-    size: PositiveInt
-    take: Literal["url", "query"] = "url"
-
-
-class NextUrl(Strict):
-    """The answer's body names the next page's URL; it must stay on our host.
-
-    Attributes:
-        next: Path of that URL; a member's own name may have dots, as `@odata.nextLink`.
-        take: See `link_header`.
-    """
-
-    kind: Literal["next_url"]
-    size: PositiveInt
-    next: str
-    take: Literal["url", "query"] = "url"
-
-
-class KeySet(Strict):
-    """The next page is asked after the key of the last row; the list is ordered by that key.
-
-    It ends with an empty page: a short one proves nothing. Key values are kept in the cursor, which
-    travels sealed with its page.
-
-    Attributes:
-        keys: Fields of a record, in the order of the sorting; `{after:FIELD}` in the call.
-        first: Values of the first page; empty where not named (then `{after:FIELD?}` drops out).
-        inclusive: The page begins with the row of the key, so the last row comes again.
-    """
-
-    kind: Literal["key_set"]
-    size: PositiveInt
-    keys: Words
-    first: dict[str, str] = Field(default_factory=dict)
-    inclusive: bool = False
-
-
-Paging = Annotated[
-    NoPaging | PageNumber | Offset | Cursor | LinkHeader | NextUrl | KeySet,
-    Field(discriminator="kind"),
-]

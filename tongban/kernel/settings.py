@@ -30,7 +30,8 @@ class Settings:
         home: Folder for everything that the hub writes when run locally (`.tongban/`).
         database_url: `postgresql://…` of an existing server, or None for the embedded one.
         landing_url: Any fsspec URL for landed pages; a local folder by default.
-        port_base: Sandbox ports are base+1 … base+6, those of the fakes follow; Airflow base-20, PostgreSQL base-68.
+        port_base: Sandbox ports are base+1 … base+6, those of the fakes follow; Airflow has
+            base-20, PostgreSQL base-68.
     """
 
     root: Path

@@ -18,11 +18,13 @@ from tongban.kernel.compares import Compare
 from tongban.kernel.interfaces import (
     Call,
     Interface,
+)
+from tongban.kernel.pagings import (
     NoPaging,
     Paging,
-    Words,
 )
 from tongban.kernel.records import Outcome
+from tongban.kernel.words import Words
 from tongban.kernel.yamlfile import Where, YamlFile, load_yaml, parse_model, suggestion
 
 

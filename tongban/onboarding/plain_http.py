@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.connections import Connections
 from tongban.kernel.errors import TongbanError
-from tongban.kernel.interfaces import WsSecurityUsername
+from tongban.kernel.interfaces import (
+    WsSecurityUsername,
+)
 from tongban.kernel.systems import System
 
 _OPEN = frozenset({"basic", "api_key", "oauth2_client_credentials"})

@@ -20,7 +20,9 @@ from connectors.drafts import Answer, Draft
 from connectors.protocols.transport import Transport
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import TongbanError
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 from tongban.kernel.systems import System
 from tongban.onboarding.steps import FAILED, OK, SKIPPED, Step
 

@@ -62,15 +62,15 @@ def field_type(item: Field, statements: Iterable[Statement]) -> etree._Element:
 
 def restricted(inner: etree._Element | None, base: str, facets: list[Facet]) -> etree._Element:
     """One restriction step over a built-in type or over another step."""
-    simple = etree.Element(f"{XS}simpleType")
-    restriction = etree.SubElement(simple, f"{XS}restriction")
+    kind = etree.Element(f"{XS}simpleType")
+    restriction = etree.SubElement(kind, f"{XS}restriction")
     if inner is None:
         restriction.set("base", f"xs:{base}")
     else:
         restriction.append(inner)
     for name, value in facets:
         etree.SubElement(restriction, f"{XS}{name}", value=value)
-    return simple
+    return kind
 
 
 def _steps(s: Statement, item: Field) -> list[list[Facet]]:

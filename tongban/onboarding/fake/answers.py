@@ -15,7 +15,9 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from connectors.templates import json_text
-from tongban.kernel.interfaces import Interface
+from tongban.kernel.interfaces import (
+    Interface,
+)
 from tongban.onboarding.described import Node
 
 ENVELOPES = {

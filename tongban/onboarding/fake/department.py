@@ -12,7 +12,10 @@ from urllib.parse import urlencode
 from connectors.templates import format_moment
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.errors import TongbanError
-from tongban.kernel.interfaces import Interface, OAuth2ClientCredentials
+from tongban.kernel.interfaces import (
+    Interface,
+    OAuth2ClientCredentials,
+)
 from tongban.kernel.records import BEIJING
 from tongban.kernel.systems import System
 from tongban.onboarding.described import Description, Node

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from connectors.templates import PLACE
-from tongban.kernel.interfaces import ApiKey, Basic, Interface, OAuth2ClientCredentials, Signed
+from tongban.kernel.interfaces import (
+    ApiKey,
+    Basic,
+    Interface,
+    OAuth2ClientCredentials,
+    Signed,
+)
 from tongban.kernel.systems import System
 
 KEY_BYTES = 16

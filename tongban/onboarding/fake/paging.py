@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tongban.kernel.interfaces import Cursor, KeySet, LinkHeader, NextUrl, Offset, PageNumber
+from tongban.kernel.pagings import (
+    Cursor,
+    KeySet,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+)
 from tongban.onboarding.fake.records import Record
 
 AT = "fake_at"  # parameter that our own links carry

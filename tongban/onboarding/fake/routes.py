@@ -15,7 +15,10 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from connectors.templates import PLACE
-from tongban.kernel.interfaces import Call, Interface
+from tongban.kernel.interfaces import (
+    Call,
+    Interface,
+)
 from tongban.kernel.systems import System
 from tongban.onboarding.described import Description
 from tongban.onboarding.fake.identity import Shown
