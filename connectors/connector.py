@@ -232,7 +232,25 @@ class Connector:
         Raises:
             ConfigInvalid: The receiver offers no statement.
         """
+        for page in self._delivery(dataset).statement():
+            yield from page.select("guid", "version", "digest").iter_rows()
+
+    def statement_pages(self, dataset: str) -> Iterator[pl.DataFrame]:
+        """List what the receiver holds of a dataset, one frame of `HELD` per page.
+
+        Raises:
+            ConfigInvalid: The receiver offers no statement.
+            AnswerUnreadable: A line lacks its key, its version or its digest.
+        """
         return self._delivery(dataset).statement()
+
+    def held(self, dataset: str) -> int:
+        """Ask how many records of a dataset the receiver holds.
+
+        Raises:
+            ConfigInvalid: The receiver does not tell.
+        """
+        return self._delivery(dataset).held()
 
     def compare(
         self, name: str, questions: Sequence[Mapping[str, Any]], about: Mapping[str, Any]

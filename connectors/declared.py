@@ -131,6 +131,8 @@ def _calls(system: System) -> Iterator[tuple[str, Call]]:
             yield f"accepts.{name}.delete", accepted.delete
         if accepted.statement is not None:
             yield f"accepts.{name}.statement.call", accepted.statement.call
+        if accepted.counted is not None:
+            yield f"accepts.{name}.counted.call", accepted.counted.call
 
 
 def _check_mtom(system: System, where: str, call: Call) -> None:

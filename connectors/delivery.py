@@ -21,15 +21,14 @@ import polars as pl
 from connectors.caller import Caller, undeclared
 from connectors.caller import Outcome as Answered
 from connectors.documents import Document
-from connectors.paging import first_place, walk
-from connectors.replies import Place, Reply
-from connectors.templates import compile_template, version_as_time, version_from_time
+from connectors.statements import held_count, held_pages
+from connectors.templates import compile_template, version_as_time
 from tongban.kernel.errors import AnswerUnreadable, DeliveryUnclear
 from tongban.kernel.interfaces import (
     Call,
 )
 from tongban.kernel.records import Outcome, OutgoingRecord, Receipt, RecordShape
-from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Sign, Statement
+from tongban.kernel.systems import AcceptedDataset, RecordAnswers, Sign
 
 _BATCHES = UUID("6f1f7c0e-5d0c-5a57-9d4b-0f6b2a1c9e11")
 _TOLD = ("receipt_no", "code", "message")
@@ -57,7 +56,7 @@ class Delivery:
             "data": attrgetter("data"),
             "now": self._now,
         }
-        self._written = compile_template(accepted.record, self._facts)
+        self._fill = compile_template(accepted.record, self._facts)
 
     def send(self, records: Sequence[OutgoingRecord]) -> list[Receipt]:
         """Send a batch; see `Connector.send`."""
@@ -92,6 +91,14 @@ class Delivery:
             facts = {name: partial(get, records[0]) for name, get in self._facts.items()}
             values |= {**facts, "record": written[0]}
         return values
+
+    def _written(self, record: OutgoingRecord) -> dict[str, Any]:
+        """The record in the receiver's form, marked where it is told once more."""
+        filled: dict[str, Any] = self._fill(record)
+        marker = self._accepted.rereport
+        if marker is not None and record.rereport:
+            filled = {**filled, marker.field: getattr(marker, record.rereport)}
+        return filled
 
     def _now(self, _record: OutgoingRecord, pattern: str = "iso") -> str:
         return self._caller.now(pattern)
@@ -148,33 +155,19 @@ class Delivery:
             )
         return found
 
-    def statement(self) -> Iterator[tuple[str, int, str]]:
-        """List what the receiver holds; see `Connector.statement`."""
+    def statement(self) -> Iterator[pl.DataFrame]:
+        """List what the receiver holds; see `Connector.statement_pages`."""
         spec = self._accepted.statement
         if spec is None:
             raise undeclared(self._caller.system, f"accepts.{self._dataset}", "statement")
-        where = f"{self._where} statement"
+        return held_pages(self._caller, spec, f"{self._where} statement")
 
-        def ask(place: Place) -> Reply:
-            values = {"page": None, "row": None, "cursor": None, "size": spec.paging.size}
-            outcome = self._caller.call(
-                spec.call, values | dict(place.values), where, url=place.url
-            )
-            answer = outcome.answer
-            return Reply(
-                where,
-                answer.body,
-                answer.headers,
-                outcome.url,
-                outcome.document,
-                spec.records,
-                None,
-            )
-
-        for step in walk(spec.paging, ask, first_place(spec.paging, 0, 1)):
-            document = step.reply.document
-            for item in document.items(spec.records) if document else []:
-                yield _statement_row(item, spec, where)
+    def held(self) -> int:
+        """Count what the receiver holds; see `Connector.held`."""
+        spec = self._accepted.counted
+        if spec is None:
+            raise undeclared(self._caller.system, f"accepts.{self._dataset}", "counted")
+        return held_count(self._caller, spec, f"{self._where} count")
 
 
 def _may_hold(documents: list[dict[str, Any]], bad: re.Pattern[str]) -> bool:
@@ -203,7 +196,10 @@ def _collect(value: Any, texts: list[str]) -> None:
 
 def batch_id(records: Sequence[OutgoingRecord]) -> str:
     """Name a batch by what is in it: the same records and versions again have the same id."""
-    parts = sorted(f"{r.guid}:{r.version}:{r.op}:{r.digest}" for r in records)
+    parts = sorted(
+        f"{r.guid}:{r.version}:{r.op}:{r.digest}" + (f":{r.rereport}" if r.rereport else "")
+        for r in records
+    )
     return uuid5(_BATCHES, "|".join(parts)).hex
 
 
@@ -257,14 +253,3 @@ def _answers(
         return pl.DataFrame(told, dict.fromkeys(paths, pl.String))
     shape = RecordShape(fields=paths, explode=None, known=frozenset(paths))
     return document.columns(records, shape, whole=False).frame
-
-
-def _statement_row(item: Document, spec: Statement, where: str) -> tuple[str, int, str]:
-    guid, version, digest = item.text(spec.guid), item.text(spec.version), item.text(spec.digest)
-    try:
-        number = version_from_time(version or "") if spec.version_is_time else int(version or "")
-    except ValueError:
-        number = -1
-    if not guid or digest is None or number < 0:
-        raise AnswerUnreadable(f"{where}: a line lacks its key, version or digest")
-    return guid, number, digest

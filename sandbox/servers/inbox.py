@@ -30,17 +30,22 @@ STALE = "STALE"
 VERSION_CONFLICT = "VERSION_CONFLICT"
 DELETE = "D"
 OPERATIONS = frozenset({"I", "U", DELETE})
+REREPORTS = frozenset({"BBXZ", "CBXZ", "BL"})  # late, told again, with mended content
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One pushed row after its protocol is unwrapped. No version: the last content counts."""
+    """One pushed row after its protocol is unwrapped. No version: the last content counts.
+
+    A row that is marked as told once more replaces what is here of the same version.
+    """
 
     row_guid: str
     op: str
     doc: Document
     version: str | None = None
     declared_digest: str | None = None
+    is_rereport: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,7 @@ def _compare(row: Pushed, digest: str, earlier: Accepted) -> Verdict | None:
     if row.version is None or row.version == earlier.version:
         if same:
             return Verdict(row.row_guid, "duplicate", receipt_no=earlier.receipt_no)
-        if row.version is None:
+        if row.version is None or row.is_rereport:
             return None
         text = "this version was accepted with other content; send a higher version"
         return Verdict(row.row_guid, "rejected", code=VERSION_CONFLICT, message=text)

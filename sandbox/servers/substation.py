@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.servers import clock
-from sandbox.servers.inbox import DELETE, PARENT_MISSING, Form, Problem, Pushed
+from sandbox.servers.inbox import DELETE, PARENT_MISSING, REREPORTS, Form, Problem, Pushed
 from sandbox.servers.json_desk import (
     ROWS,
     answer,
@@ -66,7 +66,7 @@ PUSHES = {
     ),
 }
 ACCEPT = "up_pro_accept"
-TRANSPORT_FIELDS = ("row_guid", "cd_operation", "cd_time", "digest")
+TRANSPORT_FIELDS = ("row_guid", "cd_operation", "cd_time", "digest", "report_mark")
 
 
 class Substation:
@@ -198,6 +198,7 @@ def _pushed(item: Mapping[str, Any]) -> Pushed:
         doc=without(item, *TRANSPORT_FIELDS),
         version=text_field(item, "cd_time"),
         declared_digest=text_field(item, "digest"),
+        is_rereport=text_field(item, "report_mark") in REREPORTS,
     )
 
 

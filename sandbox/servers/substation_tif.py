@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.servers.inbox import DELETE, OPERATIONS, Problem, Pushed, Verdict
+from sandbox.servers.inbox import DELETE, OPERATIONS, REREPORTS, Problem, Pushed, Verdict
 from sandbox.servers.json_desk import (
     ROWS,
     answer,
@@ -101,7 +101,7 @@ class Tif:
         except Refusal as refusal:
             return self.error(refusal)
         sql = (
-            "SELECT row_guid, version, digest FROM accepted"
+            "SELECT row_guid, version, digest, receipt_no FROM accepted"
             " WHERE dataset=? AND op<>'D' ORDER BY row_guid"
         )
         is_text = dataset in CASE_DATASETS
@@ -111,9 +111,12 @@ class Tif:
                     "row_guid": row_guid,
                     "version": version if is_text else int(version),
                     "digest": digest,
+                    "receipt_no": receipt_no,
                 }
             )
-            for row_guid, version, digest in self._office.connection.execute(sql, (dataset,))
+            for row_guid, version, digest, receipt_no in self._office.connection.execute(
+                sql, (dataset,)
+            )
         ]
         envelope = {"code": 0, "dataset": dataset, "count": len(rows), "rows": ROWS}
         return answer_with_rows(envelope, rows)
@@ -162,6 +165,7 @@ def _pushed(item: Mapping[str, Any]) -> Pushed:
         doc=data if isinstance(data, dict) else {},
         version=str(version) if usable else "",
         declared_digest=text_field(item, "digest") or _ABSENT,
+        is_rereport=text_field(item, "report_mark") in REREPORTS,
     )
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from connectors.delivery import batch_id
 from tests.connectors.serving import (
     ACCEPTS,
     ALL,
@@ -117,6 +118,43 @@ def test_a_statement_lists_what_the_receiver_holds():
         connect(rest_system(accepts=accepts), server.url) as connector,
     ):
         assert [("g1", 3, "ab")] == list(connector.statement("notice"))
+
+
+def test_a_record_that_is_told_once_more_carries_the_receivers_marker():
+    """The word and its field are the receiver's; an ordinary record has neither."""
+    sent = []
+
+    def handler(asked):
+        sent.extend(json.loads(asked.body)["rows"])
+        results = [{"id": row["id"], "s": "OK"} for row in sent]
+        return 200, JSON, json.dumps({"results": results}).encode()
+
+    marker = {"field": "mark", "late": "BBXZ", "resent": "CBXZ", "corrected": "BL"}
+    again = OutgoingRecord("g2", "I", 2, "d", {"n": 2}, rereport="corrected")
+    with (
+        serving(handler) as server,
+        connect(rest_system(accepts={**ACCEPTS, "rereport": marker}), server.url) as connector,
+    ):
+        connector.send("notice", [three()[0], again])
+    assert [{"id": "g1", "n": 1}, {"id": "g2", "n": 2, "mark": "BL"}] == sent
+
+
+def test_a_batch_that_is_told_once_more_is_another_batch():
+    """A receiver that knows batches by their id would not look at it."""
+    first = OutgoingRecord("g1", "I", 1, "d", {})
+    again = OutgoingRecord("g1", "I", 1, "d", {}, rereport="resent")
+    assert batch_id([first]) != batch_id([again])
+
+
+def test_a_receiver_that_only_counts_is_asked_for_its_count():
+    """Where nothing is listed, the number is all that can be compared."""
+    counted = {"call": {"path": "/n"}, "total": "total"}
+    accepts = {**ACCEPTS, "counted": counted}
+    with (
+        serving(lambda _a: (200, JSON, b'{"total": 17}')) as server,
+        connect(rest_system(accepts=accepts), server.url) as connector,
+    ):
+        assert 17 == connector.held("notice")
 
 
 def test_a_statement_line_without_a_version_is_unreadable():

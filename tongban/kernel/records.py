@@ -17,6 +17,7 @@ BEIJING = ZoneInfo("Asia/Shanghai")
 
 Operation = Literal["I", "U", "D"]
 Outcome = Literal["accepted", "duplicate", "rejected"]
+Rereport = Literal["late", "resent", "corrected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class OutgoingRecord:
         version: Counts up with every change of the record.
         digest: SHA-256 of the canonical JSON of `data`, lower hex.
         data: Nested document; never logged.
+        rereport: Why a version that the receiver has acknowledged goes out once more: `late`,
+            `resent`, `corrected`; None for an ordinary delivery.
     """
 
     guid: str
@@ -105,6 +108,7 @@ class OutgoingRecord:
     version: int
     digest: str
     data: dict[str, Any] = field(repr=False)
+    rereport: Rereport | None = None
 
 
 @dataclass(frozen=True, slots=True)

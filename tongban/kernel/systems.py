@@ -138,6 +138,8 @@ class Statement(Strict):
 
     Attributes:
         version_is_time: The version came from `{version_time}` and is read back from it.
+        receipt_no: Path of the receipt number that the receiver gave for the record, where it
+            repeats it.
     """
 
     call: Call
@@ -146,7 +148,35 @@ class Statement(Strict):
     version: str
     digest: str
     version_is_time: bool = False
+    receipt_no: str | None = None
     paging: Paging = NoPaging()
+
+
+class Counted(Strict):
+    """How the receiver tells how many records it holds, where it lists none.
+
+    Attributes:
+        total: Path of the count in the opened answer.
+    """
+
+    call: Call
+    total: str
+
+
+class RereportMarker(Strict):
+    """The receiver's words for a record that it has acknowledged and that goes out once more.
+
+    Attributes:
+        field: Field of the record that carries the word.
+        late: It never had the record.
+        resent: It lost the record, or has an older version.
+        corrected: It has this version with other content.
+    """
+
+    field: str
+    late: str
+    resent: str
+    corrected: str
 
 
 class AcceptedDataset(Strict):
@@ -159,6 +189,9 @@ class AcceptedDataset(Strict):
         record: Template of one record; `"...": "{data}"` spreads the mapped fields.
         answers: Where each record is answered.
         statement: How to list what arrived, where offered.
+        counted: How to ask for the number of what arrived, where nothing is listed.
+        rereport: The receiver's own marker for a record that it has acknowledged and that goes
+            out once more, where its protocol has one.
     """
 
     call: Call
@@ -167,6 +200,8 @@ class AcceptedDataset(Strict):
     record: dict[str, Any] = Field(default_factory=lambda: {"...": "{data}"})
     answers: RecordAnswers
     statement: Statement | None = None
+    counted: Counted | None = None
+    rereport: RereportMarker | None = None
 
     @model_validator(mode="after")
     def _answers_for_each(self) -> AcceptedDataset:
@@ -270,6 +305,8 @@ def _other_calls(system: System) -> Iterator[tuple[Where, Call]]:
             yield ("accepts", name, "delete"), accepted.delete
         if accepted.statement is not None:
             yield ("accepts", name, "statement", "call"), accepted.statement.call
+        if accepted.counted is not None:
+            yield ("accepts", name, "counted", "call"), accepted.counted.call
     for name, compared in system.compares.items():
         yield ("compares", name, "call"), compared.call
 
