@@ -79,12 +79,18 @@ class Hub:
         self.close()
 
 
-def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = None) -> Hub:
+def open_hub(
+    settings: Settings | None = None,
+    *,
+    resolver: Resolver | None = None,
+    secret: Callable[[str], str | None] | None = None,
+) -> Hub:
     """Open the hub of an installation and bring its database to the newest schema.
 
     Args:
         settings: Where everything lies; from the environment when not given.
         resolver: First place to look for connections (Airflow's, inside tasks).
+        secret: Looks up a master key that is kept in a secrets backend (Airflow's, inside tasks).
 
     Raises:
         ConfigInvalid: No database URL, or a contract that the stored tables contradict.
@@ -101,7 +107,7 @@ def open_hub(settings: Settings | None = None, *, resolver: Resolver | None = No
     engine = open_engine(found.database_url)
     try:
         _migrate_once(found.database_url, engine, catalog)
-        keyring = KeyRing.open(found.keys_dir)
+        keyring = KeyRing.open(found.keys_dir, secret=secret)
         bind_key_ring(engine, keyring.fingerprint, str(found.keys_dir))
     except BaseException:
         engine.dispose()  # nobody gets a hub to close

@@ -47,6 +47,17 @@ MEANINGS = {
         "the file `<home>/keys/master.key`",
         "Base64 of 32 bytes: the key that opens the key ring.",
     ),
+    "TONGBAN_MASTER_KEY_FILE": ("—", "A file with the master key instead, such as a mounted secret."),
+    "TONGBAN_MASTER_KEY_SECRET": (
+        "—",
+        "Name of an Airflow Variable, or of a Connection whose password is the master key: any secrets "
+        "backend. Outside tasks `AIRFLOW_VAR_<NAME>` is read.",
+    ),
+    "TONGBAN_CRYPTO_SUITE": (
+        "`international`",
+        "`national` seals new values with SM4-GCM; what is stored stays readable "
+        "([decision](../decisions/0015-suites-and-rotation.md)).",
+    ),
     "TONGBAN_DEBUG": (
         "off",
         "`1` shows tracebacks, which may quote records: only where all data is synthetic.",

@@ -141,7 +141,8 @@ def test_renamed_key_file_does_not_open(tmp_path):
     """A key is bound to its dataset."""
     ring = KeyRing.open(tmp_path, {"TONGBAN_MASTER_KEY": MASTER})
     ring.sealing_key("payment")
-    (tmp_path / "data.payment.0001.json").rename(tmp_path / "data.sale.0001.json")
+    (name,) = ring.files.names()
+    ring.files.path(name).rename(tmp_path / f"{name.replace('payment', 'sale')}.json")
 
     with pytest.raises(MasterKeyWrong):
         KeyRing.open(tmp_path, {"TONGBAN_MASTER_KEY": MASTER}).sealing_key("sale")

@@ -6,7 +6,7 @@ environment and into the connection files. Nothing is read while DAG files are p
 
 from __future__ import annotations
 
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from tongban.kernel.connections import Connection, from_document
@@ -29,3 +29,15 @@ def airflow_connection(name: str) -> Connection | None:
             "extra": found.extra_dejson,
         },
     )
+
+
+def airflow_secret(name: str) -> str | None:
+    """A secret as Airflow's backends hold it: a Variable, or the password of a Connection."""
+    found = Variable.get(name, default=None)
+    if found:
+        return str(found)
+    try:
+        password = BaseHook.get_connection(name).password
+    except AirflowNotFoundException:
+        return None
+    return str(password) if password else None

@@ -17,7 +17,7 @@ from airflow.sdk import Param
 
 from tongban.kernel.records import BEIJING, Window
 from tongban.kernel.settings import Settings, load_settings
-from tongban.orchestration.connections import airflow_connection
+from tongban.orchestration.connections import airflow_connection, airflow_secret
 from tongban.orchestration.discretion import discreet
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ def hub_of(root: Path) -> Generator[Hub]:
     """
     from tongban.pipeline import open_hub
 
-    with discreet(), open_hub(settings_below(root), resolver=airflow_connection) as hub:
+    settings = settings_below(root)
+    with (
+        discreet(),
+        open_hub(settings, resolver=airflow_connection, secret=airflow_secret) as hub,
+    ):
         yield hub
 
 

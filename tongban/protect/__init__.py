@@ -10,13 +10,14 @@ from tongban.protect.columns import open_column, seal_column
 from tongban.protect.digest import record_id_of
 from tongban.protect.frames import ProtectedFrame, open_frame, protect_frame
 from tongban.protect.index import blind_index, blind_index_of
-from tongban.protect.keyring import KeyRing, MasterKeyWrong
+from tongban.protect.keyring import KeyRing, KeyShredded, MasterKeyWrong
 from tongban.protect.mask import mask
 from tongban.protect.quarantine import open_quarantine, protect_quarantine
 from tongban.protect.vault import Vault
 
 __all__ = [
     "KeyRing",
+    "KeyShredded",
     "MasterKeyWrong",
     "ProtectedFrame",
     "Vault",

@@ -18,7 +18,7 @@ from tongban.protect.envelope import (
     read_header,
     unseal,
 )
-from tongban.protect.keyring import KeyRing
+from tongban.protect.keyring import KeyRing, SealingKey
 
 
 def context_prefix(dataset: str, field: str) -> bytes:
@@ -32,6 +32,8 @@ def seal_column(
     dataset: str,
     field: str,
     record_ids: Sequence[bytes],
+    *,
+    key: SealingKey | None = None,
 ) -> list[bytes | None]:
     """Seal each value for its own record; null stays null.
 
@@ -41,8 +43,9 @@ def seal_column(
         dataset: Part of what the envelopes are bound to.
         field: Likewise.
         record_ids: 16 bytes per row; an envelope opens only with the same one.
+        key: Another key than the newest one, when an older period is sealed again.
     """
-    key = keyring.sealing_key(dataset)
+    key = key or keyring.sealing_key(dataset)
     head, encrypt = key.header, key.cipher.encrypt
     prefix = context_prefix(dataset, field)
     nonces = os.urandom(NONCE_LENGTH * len(values))

@@ -17,13 +17,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import ciphers, hashes
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tongban.kernel.errors import EnvelopeBroken
 
-AES_256_GCM = 1  # 2 is reserved for SM4-GCM (GM/T 0002) of the national suite
+AES_256_GCM = 1
+SM4_GCM = 2  # GM/T 0002 in the mode of GB/T 36624; RFC 8998
 
 KEY_LENGTH = 32
+SM4_KEY_LENGTH = 16
 NONCE_LENGTH = 12
 TAG_LENGTH = 16
 HEADER_LENGTH = 1 + 4
@@ -44,7 +49,29 @@ class Cipher(Protocol):
         ...
 
 
-CIPHERS: dict[int, Callable[[bytes], Cipher]] = {AES_256_GCM: AESGCM}
+class Sm4Gcm:
+    """SM4-GCM; its 128-bit key is derived from the 256 bits of a data key."""
+
+    def __init__(self, key: bytes) -> None:
+        kdf = HKDF(hashes.SM3(), SM4_KEY_LENGTH, salt=None, info=b"tongban:sm4-gcm")
+        self._sm4 = algorithms.SM4(kdf.derive(key))
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """Ciphertext and tag."""
+        work = ciphers.Cipher(self._sm4, modes.GCM(nonce)).encryptor()
+        work.authenticate_additional_data(associated_data)
+        return work.update(data) + work.finalize() + work.tag
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """The plain bytes; InvalidTag when anything differs."""
+        body, tag = data[:-TAG_LENGTH], data[-TAG_LENGTH:]
+        work = ciphers.Cipher(self._sm4, modes.GCM(nonce, tag)).decryptor()
+        work.authenticate_additional_data(associated_data)
+        return work.update(body) + work.finalize()
+
+
+CIPHERS: dict[int, Callable[[bytes], Cipher]] = {AES_256_GCM: AESGCM, SM4_GCM: Sm4Gcm}
+ALGORITHM_NAMES = {AES_256_GCM: "AES-256-GCM", SM4_GCM: "SM4-GCM"}
 
 
 def header(algorithm: int, key_id: int) -> bytes:

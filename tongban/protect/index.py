@@ -1,30 +1,20 @@
 """Blind index: find equal values without reading them.
 
-Keyed BLAKE2b-128 by kind, not by dataset: the kind `subject` gives one person the same index in
-every dataset, which is what one number for all departments rests on. Without the key an index
+A keyed 128-bit digest by kind, not by dataset: the kind `subject` gives one person the same index
+in every dataset, which is what one number for all departments rests on. Without the key an index
 cannot be tried against a list of numbers.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tongban.protect.keyring import KeyRing
+from tongban.protect.suites import DIGEST_LENGTH, keyed_digest
 
-INDEX_LENGTH = 16
+__all__ = ["INDEX_LENGTH", "blind_index", "blind_index_of", "keyed_digest"]
 
-
-def keyed_digest(key: bytes) -> Callable[[bytes], bytes]:
-    """A function that gives the keyed 128-bit digest of bytes, its key absorbed once."""
-    copy = hashlib.blake2b(key=key, digest_size=INDEX_LENGTH).copy
-
-    def digest(data: bytes) -> bytes:
-        state = copy()
-        state.update(data)
-        return state.digest()
-
-    return digest
+INDEX_LENGTH = DIGEST_LENGTH
 
 
 def blind_index(keyring: KeyRing, kind: str, values: Sequence[str | None]) -> list[bytes | None]:
