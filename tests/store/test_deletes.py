@@ -21,15 +21,15 @@ pytestmark = pytest.mark.postgres
 OFFICE = ("office",)
 
 
-def ids(hub, frame):
-    """Record ids of some payments."""
-    return protect_frame(frame, PAYMENT, hub.keyring).ids.select("record_id", "changed_at")
+def ids(hub, frame, of=PAYMENT):
+    """Record ids of some rows."""
+    return protect_frame(frame, of, hub.keyring).ids.select("record_id", "changed_at")
 
 
-def mark(hub, frame, *, live=None, **more):
+def mark(hub, frame, *, live=None, of=PAYMENT, **more):
     """Load rows that are marked as deleted, beside live ones."""
     chunk = hub.chunk(
-        live, subscribers=OFFICE, gone=ids(hub, frame), gone_read=frame.height, **more
+        live, of=of, subscribers=OFFICE, gone=ids(hub, frame, of), gone_read=frame.height, **more
     )
     read = frame.height + (0 if live is None else live.height)
     return write_chunk(hub.engine, replace(chunk, read=read))

@@ -2,7 +2,8 @@
 
 The outbox rows stay locked while their batches are on the way, and their answers are committed
 together. Death at any point leaves rows that go out again with the same guid; the receiver's
-own duplicate answer then closes them.
+own duplicate answer then closes them. What may be on its way is committed before it goes
+(`tongban.push.marks`), so that the next worker knows which versions a target may have.
 """
 
 from __future__ import annotations
@@ -22,11 +23,20 @@ from sqlalchemy import Connection, Engine
 
 from tongban.kernel.catalog import Catalog, PushRoute
 from tongban.kernel.errors import Fatal
+from tongban.push.marks import any_left_behind, mark, settle_left_behind
 from tongban.push.outbox import claim, seconds_until_due
 from tongban.push.payload import compile_push
 from tongban.push.receipts import ANSWERS, PARK_AFTER, record_answers
 from tongban.push.rows import Vault
-from tongban.push.sending import Answer, Channel, Outgoing, Sender, prepare, send_batch
+from tongban.push.sending import (
+    Answer,
+    Channel,
+    Outgoing,
+    Sender,
+    prepare,
+    send_batch,
+    size_of,
+)
 from tongban.store.engine import transaction
 from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
 from tongban.targets.push_xsd import PushCheck, speaks_xml
@@ -63,7 +73,7 @@ class PushCounts:
         return PushCounts(*(getattr(self, n) + getattr(other, n) for n in _COUNTED))
 
 
-_ANSWER_FIELDS = ("guid", "version", "state", "receipt_no", "code", "digest", "sealed")
+_ANSWER_FIELDS = ("guid", "version", "state", "receipt_no", "code", "digest", "sealed", "op")
 _COUNTED = tuple(PushCounts.__dataclass_fields__)
 
 
@@ -187,35 +197,59 @@ def _work(run: _Run) -> PushCounts:
     return total
 
 
+class _LeftBehind(Exception):
+    """A worker died with rows of this route on their way; they are settled before any claim."""
+
+
 def _claim_and_send(run: _Run, rows: int) -> PushCounts | None:
     """One claim: its answers are committed together; None when nothing is due."""
+    while True:
+        try:
+            return _one_claim(run, rows)
+        except _LeftBehind:
+            settle_left_behind(run.engine, run.channel.target, run.channel.dataset)
+
+
+def _one_claim(run: _Run, rows: int) -> PushCounts | None:
+    """Claim, send and record in one transaction.
+
+    Raises:
+        _LeftBehind: What was claimed may be of a dead worker; nothing was done.
+    """
     target, dataset = run.channel.target, run.channel.dataset
     with transaction(run.engine) as conn:
         found = claim(conn, target, dataset, run.channel.plan.main.contract.table, rows)
         if found.is_empty:
             return None
+        if any_left_behind(conn, target, dataset):  # after the claim: its locks are ours now
+            raise _LeftBehind
         if found.rows == 0:
             return PushCounts(superseded=found.superseded)
         with run.line:
             going = prepare(run.channel, conn)
+            if going.records:
+                mark(run.engine, conn, target, dataset, going.records)
             _send_all(run.channel, going)
-        counts = _counted(going.answers) + PushCounts(superseded=found.superseded)
-        _record(run, conn, going, counts)
-    return counts
+        return _record(run, conn, going) + PushCounts(superseded=found.superseded)
 
 
 def _send_all(channel: Channel, going: Outgoing) -> None:
     """Send batch after batch until one fails or the claim has lasted long enough."""
     until = time.monotonic() + CLAIM_LASTS_S
-    for at in range(0, len(going.records), channel.batch):
-        if channel.failure is None and (at == 0 or time.monotonic() < until):
-            send_batch(channel, going, at)
+    at = 0
+    while at < len(going.records) and channel.failure is None:
+        size = size_of(channel, going, at)
+        send_batch(channel, going, at, size)
+        at += size
+        if time.monotonic() >= until:
+            break
 
 
-def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) -> None:
+def _record(run: _Run, conn: Connection, going: Outgoing) -> PushCounts:
     """Answers, counts and evidence, in the transaction that holds the claim."""
     if not going.answers:
-        return
+        return PushCounts()
+    counts = _counted(Counter(answer.state for answer in going.answers))
     if run.transfer_id is None and counts.sent:  # before there is a second worker
         run.transfer_id = begin_transfer(
             run.engine,
@@ -227,9 +261,12 @@ def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) ->
         )
     target, dataset = run.channel.target, run.channel.dataset
     answers = _as_frame(going.answers, run.channel.vault)
-    record_answers(conn, target, dataset, answers, run.transfer_id, park_after=run.park_after)
+    answers = record_answers(
+        conn, target, dataset, answers, run.transfer_id, park_after=run.park_after
+    )
+    counts = _counted(Counter(answers["state"].to_list()))
     if run.transfer_id is None:
-        return
+        return counts
     added = {
         "pushed_rows": counts.sent,
         "acknowledged_rows": counts.accepted + counts.duplicate,
@@ -241,6 +278,7 @@ def _record(run: _Run, conn: Connection, going: Outgoing, counts: PushCounts) ->
     if run.evidence is not None:
         subject = {"transfer": str(run.transfer_id), "target": target, "dataset": dataset, **added}
         run.evidence(conn, subject, _leaves(answers))
+    return counts
 
 
 def _finish(run: _Run) -> None:
@@ -267,11 +305,10 @@ def _wait(run: _Run, until: float) -> bool:
     return True
 
 
-def _counted(answers: Sequence[Answer]) -> PushCounts:
+def _counted(by_state: Counter[str]) -> PushCounts:
     """Answers by outcome; what was kept back or did not go out is not `sent`."""
-    by_state = Counter(answer.state for answer in answers)
     return PushCounts(
-        sent=len(answers) - by_state["withheld"] - by_state["queued"],
+        sent=by_state.total() - by_state["withheld"] - by_state["queued"],
         accepted=by_state["accepted"],
         duplicate=by_state["duplicate"],
         rejected=by_state["rejected"],

@@ -5,6 +5,9 @@ its rows back at once, and two workers never hold the same row. Of a record only
 version goes out; older ones that nobody holds are superseded, and while another worker holds
 an older one the newer one waits. Rows are never deleted. Rows of a transfer whose push waits for
 a person (`held_by`) are not claimed.
+
+The order is that of `rank_at`: the moment of queueing, or an earlier one where a case runs out of
+time. A row that waits long enough is overtaken by none, so nothing starves.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from tongban.store.engine import transaction
 
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS push_claim (
-        record_id uuid, version integer, seq bigint
+        record_id uuid, version integer, seq bigint, rank_at timestamptz, attempts smallint,
+        code text
     ) ON COMMIT DELETE ROWS
 """)
 _CLEAR = text("DELETE FROM push_claim")
@@ -28,11 +32,11 @@ PLAN_FREELY = text("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin =
 _CLAIM = text("""
     WITH claimed AS (
     INSERT INTO push_claim
-    SELECT o.record_id, o.version, o.seq FROM hub.outbox o
+    SELECT o.record_id, o.version, o.seq, o.rank_at, o.attempts, o.code FROM hub.outbox o
      WHERE o.target = :target AND o.dataset = :dataset
        AND o.state IN ('queued', 'sent', 'waiting_parent') AND o.held_by IS NULL
        AND o.next_try_at <= clock_timestamp()
-     ORDER BY o.next_try_at, o.seq LIMIT :rows
+     ORDER BY o.rank_at, o.seq LIMIT :rows
        FOR UPDATE OF o SKIP LOCKED
     RETURNING version)
     SELECT count(*), max(version) FROM claimed

@@ -10,6 +10,11 @@
 
 The whole batch is one statement. A refusal is never mistaken for a failed transport, nor the
 other way round.
+
+"Duplicate" closes a row only where the target can have this very version: it may have gone out
+before, or the target took an equal document. Otherwise the target knows the record but not this
+content, so it goes out once more as an update; and a receipt that belongs to an earlier version
+with other content proves that it was not taken.
 """
 
 from __future__ import annotations
@@ -27,6 +32,8 @@ from tongban.store.copy import copy_frame
 
 State = Literal["accepted", "duplicate", "rejected", "waiting_parent", "sent", "queued", "withheld"]
 
+KNOWN_THERE = "TONGBAN_KNOWN_THERE"  # "duplicate" to what never went out: send it as an update
+OTHER_CONTENT = "TONGBAN_OTHER_CONTENT"  # the receipt is that of an earlier version
 PARENT_CODES = frozenset({"PARENT_MISSING"})
 PARK_AFTER = timedelta(hours=72)
 FIRST_WAIT_S = 2
@@ -45,22 +52,44 @@ ANSWERS: dict[str, pl.DataType] = {
     "code": pl.String(),
     "digest": pl.Binary(),
     "answer_sealed": pl.Binary(),
+    "op": pl.String(),
 }
 """Columns of a batch's answers; `record_id` is a UUID's text."""
 
 _TEMPORARY = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS push_answer (
         record_id uuid, version integer, state text, receipt_no text, code text, digest bytea,
-        answer_sealed bytea, target text, dataset text
+        answer_sealed bytea, op text, target text, dataset text
     ) ON COMMIT DELETE ROWS
 """)
 _CLEAR = text("DELETE FROM push_answer")
+_ANY_DUPLICATE = text("SELECT EXISTS (SELECT FROM push_answer WHERE state = 'duplicate')")
+_DOUBT = text("""
+    UPDATE push_answer a
+       SET state = CASE WHEN o.sent_at IS NULL THEN 'sent' ELSE 'rejected' END,
+           code = CASE WHEN o.sent_at IS NULL THEN :known_there ELSE :other_content END
+      FROM hub.outbox o
+     WHERE a.state = 'duplicate' AND o.record_id = a.record_id AND o.target = a.target
+       AND o.dataset = a.dataset AND o.version = a.version
+       AND NOT EXISTS (SELECT FROM (
+            SELECT e.digest FROM hub.outbox e
+             WHERE e.record_id = a.record_id AND e.target = a.target AND e.dataset = a.dataset
+               AND e.version < a.version AND e.state IN ('accepted', 'duplicate')
+             ORDER BY e.version DESC LIMIT 1) last WHERE last.digest = a.digest)
+       AND (o.sent_at IS NULL OR EXISTS (
+            SELECT FROM hub.outbox e
+             WHERE e.record_id = a.record_id AND e.target = a.target AND e.dataset = a.dataset
+               AND e.version < a.version AND e.state IN ('accepted', 'duplicate')
+               AND e.receipt_no = a.receipt_no AND e.digest <> a.digest))
+    RETURNING a.record_id::text, a.state
+""")
 # Joined by all columns of the primary key, so that it is probed even without statistics.
 _RECORD = text("""
     UPDATE hub.outbox o
        SET state = CASE
              WHEN a.state IN ('waiting_parent', 'sent', 'queued')
-              AND o.queued_at < now() - CAST(:park_after AS interval) THEN 'parked'
+              AND coalesce(o.tried_at, now()) <= now() - CAST(:park_after AS interval)
+             THEN 'parked'
              ELSE a.state END,
            attempts = least(o.attempts + 1, 32000),
            sent_at = CASE WHEN a.state IN ('queued', 'withheld') THEN o.sent_at ELSE now() END,
@@ -68,12 +97,14 @@ _RECORD = text("""
                                * interval '1 second',
            closed_at = CASE
              WHEN a.state IN ('waiting_parent', 'sent', 'queued')
-              AND o.queued_at >= now() - CAST(:park_after AS interval) THEN NULL
+              AND coalesce(o.tried_at, now()) > now() - CAST(:park_after AS interval) THEN NULL
              ELSE now() END,
            receipt_no = coalesce(a.receipt_no, o.receipt_no),
            code = a.code,
            digest = coalesce(a.digest, o.digest),
            answer_sealed = coalesce(a.answer_sealed, o.answer_sealed),
+           op = coalesce(a.op, o.op),
+           tried_at = coalesce(o.tried_at, now()),
            transfer_id = :transfer_id
       FROM push_answer a
      WHERE o.record_id = a.record_id AND o.target = a.target AND o.dataset = a.dataset
@@ -108,14 +139,18 @@ def record_answers(
     transfer_id: UUID | None,
     *,
     park_after: timedelta = PARK_AFTER,
-) -> int:
-    """Give every answered row of a batch its new state; gives how many rows there were."""
+) -> pl.DataFrame:
+    """Give every answered row of a batch its new state; gives the answers as they are believed."""
     conn.execute(_TEMPORARY)
     conn.execute(_CLEAR)
     route = (pl.lit(target).alias("target"), pl.lit(dataset).alias("dataset"))
     copy_frame(conn, "push_answer", answers.with_columns(route))
     conn.execute(PROBE)
-    return conn.execute(
+    doubted: dict[str, str] = {}
+    if conn.execute(_ANY_DUPLICATE).scalar_one():
+        codes = {"known_there": KNOWN_THERE, "other_content": OTHER_CONTENT}
+        doubted = {record_id: state for record_id, state in conn.execute(_DOUBT, codes)}  # noqa: C416
+    conn.execute(
         _RECORD,
         {
             "transfer_id": transfer_id,
@@ -123,4 +158,6 @@ def record_answers(
             "first": FIRST_WAIT_S,
             "longest": LONGEST_WAIT_S,
         },
-    ).rowcount
+    )
+    believed = pl.col("record_id").replace_strict(doubted, default=pl.col("state"))
+    return answers.with_columns(state=believed) if doubted else answers

@@ -25,21 +25,32 @@ from tongban.kernel.errors import (
 )
 from tongban.kernel.records import BEIJING, OutgoingRecord, Receipt
 from tongban.push.payload import PushPlan, documents, matches
-from tongban.push.receipts import PARENT_CODES, State, kept_receipt_no, shown_code
-from tongban.push.rows import Vault, children_rows, claimed_rows
+from tongban.push.receipts import (
+    KNOWN_THERE,
+    PARENT_CODES,
+    State,
+    kept_receipt_no,
+    shown_code,
+)
+from tongban.push.rows import Vault, children_rows, claimed_rows, rows_as_sent
 
 UNSENDABLE = "TONGBAN_UNSENDABLE"
 UNFIT = "TONGBAN_UNFIT"  # it would be no valid XML of the mapping's own schema
 _HEX = pl.col("record_id").bin.encode("hex")
 _CUTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 _GUID = pl.concat_str(list(starmap(_HEX.str.slice, _CUTS)), separator="-")
+# What left the mapping's `where` leaves the target too.
 _OP = (
-    pl.when(pl.col("is_deleted"))
+    pl.when(pl.col("is_deleted") | (pl.col("is_known") & ~pl.col("is_wanted")))
     .then(pl.lit("D"))
-    .when(pl.col("is_known"))
+    .when(pl.col("is_known") | (pl.col("code") == KNOWN_THERE).fill_null(value=False))
     .then(pl.lit("U"))
     .otherwise(pl.lit("I"))
 )
+# What the target never had is not deleted there.
+_GOES = pl.col("is_known") | (pl.col("is_wanted") & ~pl.col("is_deleted"))
+TRIES_TOGETHER = 2
+SMALLER_BITS = 3  # an eighth each time
 LONE_REFUSALS = 3  # so many single records refused and none taken: it is not about the records
 
 
@@ -53,7 +64,12 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class Channel:
-    """One route to one target; `failure` is what ended the run, if anything did."""
+    """One route to one target.
+
+    Attributes:
+        failure: What ended the run, if anything did.
+        unclear: Batches without an answer, one after another.
+    """
 
     target: str
     dataset: str
@@ -62,6 +78,7 @@ class Channel:
     vault: Vault
     batch: int
     failure: TongbanError | None = None
+    unclear: int = 0
     check: Callable[[Sequence[dict[str, Any]]], list[str | None]] | None = None
 
     def misfits(self, documents: Sequence[dict[str, Any]]) -> list[str | None]:
@@ -79,20 +96,25 @@ class Answer(NamedTuple):
     receipt_no: str | None = None
     code: str | None = None
     sealed: bytes | None = None
+    op: str | None = None
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """Claimed records on their way, and what became of each."""
+    """Claimed records on their way, how often each was tried, and what became of it."""
 
     records: list[OutgoingRecord] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
 
 def prepare(channel: Channel, conn: Connection) -> Outgoing:
     """Read, open and map the claimed records; those that cannot go out are answered here."""
     facts, frame = claimed_rows(conn, channel.plan, channel.target, channel.vault)
-    facts = facts.select(_GUID.alias("guid"), "version", _OP.alias("op"), "is_known")
+    facts = facts.with_columns(is_wanted=matches(channel.plan, frame)).with_columns(
+        _GUID.alias("guid"), _OP.alias("op"), _GOES.alias("goes")
+    )
+    frame = _as_they_were(channel, conn, facts, frame)
     children = [
         children_rows(conn, channel.plan, part, channel.vault) for part in channel.plan.children
     ]
@@ -102,18 +124,14 @@ def prepare(channel: Channel, conn: Connection) -> Outgoing:
         pl.col("version").alias("$version"),
     ).with_columns(pl.lit(datetime.now(BEIJING)).alias("$now"))
     made = documents(channel.plan, frame.hstack(special), children)
-    # What the target never had is not deleted there.
-    goes = facts.select(
-        matches(channel.plan, frame).alias("goes") & ((pl.col("op") != "D") | pl.col("is_known"))
-    )
     going = Outgoing()
-    columns = (facts["guid"], facts["op"], facts["version"], goes.to_series())
+    columns = (facts[name] for name in ("guid", "op", "version", "goes", "attempts"))
     misfits = channel.misfits(made.data)
     rows = zip(
         *(c.to_list() for c in columns), made.data, made.digests, made.lost, misfits, strict=True
     )
-    for guid, op, version, is_wanted, data, digest, lost, misfit in rows:
-        if not is_wanted:
+    for guid, op, version, goes, attempts, data, digest, lost, misfit in rows:
+        if not goes:
             going.answers.append(Answer(guid, version, "withheld"))
         elif lost is not None:
             code = f"{UNSENDABLE}:{lost}"
@@ -123,17 +141,50 @@ def prepare(channel: Channel, conn: Connection) -> Outgoing:
             going.answers.append(Answer(guid, version, "rejected", code=code))
         else:
             going.records.append(OutgoingRecord(guid, op, version, digest.hex(), data))
+            going.attempts.append(attempts)
     return going
 
 
-def send_batch(channel: Channel, going: Outgoing, at: int) -> None:
+def _as_they_were(
+    channel: Channel, conn: Connection, facts: pl.DataFrame, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """A record that leaves `where` is withdrawn as it was sent: as it is, it may be unsendable."""
+    withdrawn = facts["goes"] & (facts["op"] == "D") & ~facts["is_wanted"]
+    if not withdrawn.any():
+        return frame
+    ids = facts["record_id"]
+    sent = rows_as_sent(
+        conn, channel.plan, channel.target, channel.vault, list(ids.filter(withdrawn))
+    )
+    place = {record_id: row for row, record_id in enumerate(sent["record_id"])}
+    end = sent.height
+    taken = [
+        place.get(record_id, end + row) if gone else end + row
+        for row, (record_id, gone) in enumerate(zip(ids, withdrawn, strict=True))
+    ]
+    return pl.concat([sent.select(frame.columns), frame])[taken]
+
+
+def size_of(channel: Channel, going: Outgoing, at: int) -> int:
+    """How many records go out together: few, where the batch has failed again and again.
+
+    What is wrong with one of them then soon concerns it alone.
+    """
+    tried = max(going.attempts[at : at + channel.batch])
+    steps = max(0, tried - TRIES_TOGETHER)
+    return max(1, channel.batch >> SMALLER_BITS * steps)
+
+
+def send_batch(channel: Channel, going: Outgoing, at: int, size: int) -> None:
     """Send one batch and note every answer; a failure ends the run but loses no answer."""
-    batch = going.records[at : at + channel.batch]
+    batch = going.records[at : at + size]
     try:
         receipts = {receipt.guid: receipt for receipt in _sent(channel, batch)}
     except DeliveryUnclear as exc:
-        channel.failure = exc
-        going.answers += [Answer(r.guid, r.version, "sent", digest=r.digest) for r in batch]
+        channel.unclear += 1  # a small batch is suspected already: the others go on
+        if size == channel.batch or channel.unclear >= LONE_REFUSALS:
+            channel.failure = exc
+        going.answers += [Answer(r.guid, r.version, "sent", r.digest, op=r.op) for r in batch]
         return
     except OutsideBudget as exc:  # it was not tried
         channel.failure = exc
@@ -145,6 +196,7 @@ def send_batch(channel: Channel, going: Outgoing, at: int) -> None:
     except Fatal as exc:
         channel.failure = exc
         return
+    channel.unclear = 0
     going.answers += [_noted(channel, record, receipts.get(record.guid)) for record in batch]
 
 
@@ -175,16 +227,18 @@ def _sent(channel: Channel, batch: Sequence[OutgoingRecord]) -> list[Receipt]:
 def _noted(channel: Channel, record: OutgoingRecord, receipt: Receipt | None) -> Answer:
     """What follows from one record's receipt."""
     if receipt is None:  # the batch was answered, this record was not
-        return Answer(record.guid, record.version, "sent", record.digest)
+        return Answer(record.guid, record.version, "sent", record.digest, op=record.op)
     receipt_no = kept_receipt_no(receipt.receipt_no)
     code = shown_code(receipt.code)
     if receipt.outcome != "rejected":
         state: State = receipt.outcome
-        return Answer(record.guid, record.version, state, record.digest, receipt_no, code)
+        facts = (record.guid, record.version, state, record.digest, receipt_no, code)
+        return Answer(*facts, op=record.op)
     sealed = None
     words = receipt.message if (code or "") == receipt.code else f"{receipt.code} {receipt.message}"
     if words:
         context = f"receipt|{channel.target}|{channel.dataset}|{record.guid}"
         sealed = channel.vault.seal(context, words.encode())
     state = "waiting_parent" if receipt.code in PARENT_CODES else "rejected"
-    return Answer(record.guid, record.version, state, record.digest, receipt_no, code, sealed)
+    facts = (record.guid, record.version, state, record.digest, receipt_no, code)
+    return Answer(*facts, sealed, record.op)

@@ -12,15 +12,12 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -29,28 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-HUB = "hub"
+from tongban.store.key_tables import key_job
+from tongban.store.outbox_tables import PENDING_STATES, outbox, push_mark, tombstone
+from tongban.store.schema import HUB, count, metadata, moment
 
-PENDING_STATES = ("queued", "sent", "waiting_parent")
-"""Outbox states that a worker takes up again by itself."""
-
-metadata = MetaData(
-    schema=HUB,
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-    },
-)
-
-
-def _moment() -> DateTime:
-    return DateTime(timezone=True)
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
+__all__ = ["HUB", "PENDING_STATES", "key_job", "metadata", "outbox", "push_mark", "tombstone"]
 
 transfer = Table(
     "transfer",
@@ -61,35 +41,35 @@ transfer = Table(
     Column("dataset", Text, nullable=False),
     Column("parent_id", Uuid, comment="transfer whose pages this one shares"),
     Column("state", Text, nullable=False, server_default=text("'pulling'")),
-    Column("window_since", _moment()),
-    Column("window_until", _moment()),
+    Column("window_since", moment()),
+    Column("window_until", moment()),
     Column("contract_version", Text),
     Column("landing", Text, comment="where the pages lie, without any secret"),
     Column("run_id", Text, comment="the Airflow run or the command that caused it"),
     Column("declared_rows", BigInteger, comment="rows that the source says the window has"),
-    _count("pages"),
-    _count("chunks"),
-    _count("read_rows"),
-    _count("new_rows"),
-    _count("changed_rows"),
-    _count("same_rows"),
-    _count("quarantined_rows"),
-    _count("duplicate_rows"),
-    _count("stale_rows"),
-    _count("touched_rows"),
-    _count("warning_rows"),
-    _count("pushed_rows"),
-    _count("acknowledged_rows"),
-    _count("rejected_rows"),
-    _count("waiting_rows"),
-    _count("unclear_rows"),
+    count("pages"),
+    count("chunks"),
+    count("read_rows"),
+    count("new_rows"),
+    count("changed_rows"),
+    count("same_rows"),
+    count("quarantined_rows"),
+    count("duplicate_rows"),
+    count("stale_rows"),
+    count("touched_rows"),
+    count("warning_rows"),
+    count("pushed_rows"),
+    count("acknowledged_rows"),
+    count("rejected_rows"),
+    count("waiting_rows"),
+    count("unclear_rows"),
     Column("work_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("error_code", Text),
     Column("error_message", Text),
-    Column("started_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("landed_at", _moment()),
-    Column("finished_at", _moment()),
-    _count("deleted_rows"),
+    Column("started_at", moment(), nullable=False, server_default=text("now()")),
+    Column("landed_at", moment()),
+    Column("finished_at", moment()),
+    count("deleted_rows"),
     CheckConstraint("direction IN ('pull', 'push')", name="direction"),
     CheckConstraint(
         "state IN ('pulling', 'landed', 'finished', 'failed', 'refused')", name="state"
@@ -114,7 +94,7 @@ transfer_chunk = Table(
     Column("chunk_no", Integer, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False, comment="Merkle root of the row digests"),
-    Column("committed_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("committed_at", moment(), nullable=False, server_default=text("now()")),
     PrimaryKeyConstraint("transfer_id", "chunk_no"),
 )
 
@@ -137,7 +117,7 @@ dataset = Table(
     Column("label", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("contract_digest", Text, nullable=False),
-    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("updated_at", moment(), nullable=False, server_default=text("now()")),
 )
 
 cursor = Table(
@@ -145,9 +125,9 @@ cursor = Table(
     metadata,
     Column("system", Text, nullable=False),
     Column("dataset", Text, nullable=False),
-    Column("until", _moment(), nullable=False, comment="everything before it is stored"),
+    Column("until", moment(), nullable=False, comment="everything before it is stored"),
     Column("transfer_id", Uuid, nullable=False),
-    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("updated_at", moment(), nullable=False, server_default=text("now()")),
     PrimaryKeyConstraint("system", "dataset"),
 )
 
@@ -158,7 +138,7 @@ lease = Table(
     Column("dataset", Text, nullable=False),
     Column("holder", Text, comment="host, process and run; null when free"),
     Column("token", BigInteger, nullable=False, comment="counts up with every taking"),
-    Column("expires_at", _moment(), nullable=False),
+    Column("expires_at", moment(), nullable=False),
     PrimaryKeyConstraint("system", "dataset"),
 )
 
@@ -171,15 +151,15 @@ quarantine = Table(
     Column("transfer_id", Uuid, nullable=False),
     Column("key_index", Uuid, nullable=False, comment="record_id, or a digest without a key"),
     Column("has_key", Boolean, nullable=False),
-    Column("changed_at", _moment()),
+    Column("changed_at", moment()),
     Column("row_digest", LargeBinary, nullable=False),
     Column("row_sealed", LargeBinary, nullable=False, comment="what the department sent"),
     Column("findings", JSONB, nullable=False, comment="rules and fields, never a value"),
     Column("state", Text, nullable=False, server_default=text("'open'")),
     Column("times_seen", Integer, nullable=False, server_default=text("1")),
-    Column("quarantined_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("seen_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("closed_at", _moment()),
+    Column("quarantined_at", moment(), nullable=False, server_default=text("now()")),
+    Column("seen_at", moment(), nullable=False, server_default=text("now()")),
+    Column("closed_at", moment()),
     Column("closed_by", Uuid, comment="transfer that resolved or replaced it"),
     CheckConstraint("state IN ('open', 'resolved', 'replaced', 'waived')", name="state"),
     Index(
@@ -192,62 +172,12 @@ quarantine = Table(
     Index("quarantine_transfer", "transfer_id"),
 )
 
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("target", Text, nullable=False),
-    Column("dataset", Text, nullable=False),
-    Column("record_id", Uuid, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("seq", BigInteger, Identity(always=True), nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'queued'")),
-    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-    Column("queued_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("next_try_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("sent_at", _moment(), comment="last time that it went out"),
-    Column("closed_at", _moment(), comment="when it reached a state that no worker takes up"),
-    Column("digest", LargeBinary, comment="keyed digest of the delivered document"),
-    Column("receipt_no", Text),
-    Column("code", Text, comment="the target's own code of the last answer"),
-    Column("answer_sealed", LargeBinary, comment="the target's words; may quote the record"),
-    Column("transfer_id", Uuid, comment="push transfer that delivered it"),
-    Column("held_by", Uuid, comment="transfer whose push waits for a person; null for none"),
-    PrimaryKeyConstraint("record_id", "target", "dataset", "version"),
-    CheckConstraint(
-        "state IN ('queued', 'sent', 'waiting_parent', 'accepted', 'duplicate', 'rejected',"
-        " 'parked', 'superseded', 'withheld')",
-        name="state",
-    ),
-    Index(
-        "outbox_pending",
-        "target",
-        "dataset",
-        "next_try_at",
-        "seq",
-        postgresql_where=text("state IN ('queued', 'sent', 'waiting_parent')"),
-    ),
-    Index("outbox_held", "held_by", postgresql_where=text("held_by IS NOT NULL")),
-)
-
-tombstone = Table(
-    "tombstone",
-    metadata,
-    Column("dataset", Text, nullable=False),
-    Column("record_id", Uuid, nullable=False),
-    Column("version", Integer, nullable=False, comment="version that the deletion is"),
-    Column("changed_at", _moment(), comment="when the source deleted it, as far as it says"),
-    Column("transfer_id", Uuid, nullable=False),
-    Column("deleted_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("returned_at", _moment(), comment="when the record came back; null while it is gone"),
-    PrimaryKeyConstraint("dataset", "record_id", "version"),
-)
-
 budget_ledger = Table(
     "budget_ledger",
     metadata,
     Column("system", Text, primary_key=True),
     Column("state", JSONB, nullable=False, comment="next turn, slots, failures, rows of the night"),
-    Column("updated_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("updated_at", moment(), nullable=False, server_default=text("now()")),
 )
 
 key_ring = Table(
@@ -259,7 +189,7 @@ key_ring = Table(
         primary_key=True,
         comment="derived from the root key; tells nothing about it",
     ),
-    Column("bound_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("bound_at", moment(), nullable=False, server_default=text("now()")),
 )
 
 fingerprint = Table(
@@ -273,7 +203,7 @@ fingerprint = Table(
     Column("rows", BigInteger, nullable=False, comment="rows that were looked at"),
     Column("total", BigInteger, nullable=False, comment="rows of the batch"),
     Column("seen", JSONB, nullable=False, comment="looks, counts and known codes, no other value"),
-    Column("seen_at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    Column("seen_at", moment(), nullable=False, server_default=text("clock_timestamp()")),
     Index("fingerprint_dataset", "system", "dataset", "seen_at"),
 )
 
@@ -289,7 +219,7 @@ drift_event = Table(
     Column("policy", Text, nullable=False, comment="what was done"),
     Column("owner", Text, nullable=False, comment="department that must answer"),
     Column("detail", JSONB, nullable=False, comment="counts, shares and names"),
-    Column("at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    Column("at", moment(), nullable=False, server_default=text("clock_timestamp()")),
     UniqueConstraint("transfer_id", "kind", "field", name="drift_event_transfer_key"),
     Index("drift_event_dataset", "system", "dataset", "at"),
 )
@@ -304,8 +234,8 @@ unmapped_code = Table(
     Column("rows", BigInteger, nullable=False),
     Column("first_transfer", Uuid, nullable=False),
     Column("last_transfer", Uuid, nullable=False),
-    Column("first_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("last_at", _moment(), nullable=False, server_default=text("now()")),
+    Column("first_at", moment(), nullable=False, server_default=text("now()")),
+    Column("last_at", moment(), nullable=False, server_default=text("now()")),
     PrimaryKeyConstraint("system", "dataset", "field", "code"),
 )
 
@@ -318,10 +248,10 @@ approval = Table(
     Column("reason", Text, nullable=False, comment="names and counts, for who decides"),
     Column("owner", Text, nullable=False, comment="department whose data it is about"),
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
-    Column("asked_at", _moment(), nullable=False, server_default=text("clock_timestamp()")),
+    Column("asked_at", moment(), nullable=False, server_default=text("clock_timestamp()")),
     Column("shown_in", Text, comment="Airflow run whose task shows it"),
-    Column("shown_at", _moment()),
-    Column("decided_at", _moment()),
+    Column("shown_at", moment()),
+    Column("decided_at", moment()),
     Column("decided_by", Text, comment="user name of the person who decided"),
     Column("note", Text),
     CheckConstraint("state IN ('waiting', 'approved', 'rejected')", name="state"),
@@ -363,8 +293,8 @@ comparison = Table(
     ),
     Column("state", Text, nullable=False, server_default=text("'asked'")),
     Column("times_asked", Integer, nullable=False, server_default=text("1")),
-    Column("asked_at", _moment(), nullable=False, server_default=text("now()")),
-    Column("answered_at", _moment()),
+    Column("asked_at", moment(), nullable=False, server_default=text("now()")),
+    Column("answered_at", moment()),
     Column("receipt_no", Text),
     Column(
         "answer_digest",
@@ -386,7 +316,7 @@ evidence_entry = Table(
     "evidence_entry",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False, comment="1, 2, 3 … no gaps"),
-    Column("at", _moment(), nullable=False),
+    Column("at", moment(), nullable=False),
     Column("kind", Text, nullable=False),
     Column("subject", JSONB, nullable=False, comment="ids and counts, never a field's value"),
     Column("leaf", LargeBinary, nullable=False, comment="digest of what the entry is about"),
