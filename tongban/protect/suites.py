@@ -8,8 +8,9 @@ envelope names, so one column may hold both. Record ids, row digests and blind i
 identity of what is stored: their algorithm is fixed when a ring is made and never follows the
 setting (docs/decisions/0015-suites-and-rotation.md).
 
-SM2 is in no library that we depend on. A package that has it names a signer under the entry point
-group `tongban.sm2`; without one SM2 is off, and `tongban keys status` says so.
+SM2 is in no library that we depend on. A package that has it names itself as `SM2` in the entry
+point group `tongban.signers` (see `tongban.evidence.signing`); without one SM2 is off, and
+`tongban keys status` says so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Protocol, cast
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -30,7 +30,8 @@ from tongban.protect.envelope import AES_256_GCM, KEY_LENGTH, SM4_GCM
 SUITE_VARIABLE = "TONGBAN_CRYPTO_SUITE"
 INTERNATIONAL = "international"
 NATIONAL = "national"
-SM2_GROUP = "tongban.sm2"
+SIGNERS = "tongban.signers"
+SM2 = "SM2"
 DIGEST_LENGTH = 16
 
 _SM3_BLOCK = 64  # bytes, GM/T 0004
@@ -54,16 +55,8 @@ class Suite:
 
 SUITES = {
     INTERNATIONAL: Suite(INTERNATIONAL, AES_256_GCM, "blake2b", "Ed25519"),
-    NATIONAL: Suite(NATIONAL, SM4_GCM, "hmac-sm3", "SM2"),
+    NATIONAL: Suite(NATIONAL, SM4_GCM, "hmac-sm3", SM2),
 }
-
-
-class Signer(Protocol):
-    """What a provider of SM2 gives."""
-
-    def sign(self, data: bytes, /) -> bytes:
-        """Signature over the data."""
-        ...
 
 
 class Sm3Key(bytes):
@@ -125,16 +118,9 @@ def _hmac_sm3(key: bytes) -> Callable[[bytes], bytes]:
     return digest
 
 
-def sm2_signer() -> Signer | None:
-    """The signer of an installed SM2 provider, or None while there is none."""
-    for point in entry_points(group=SM2_GROUP):
-        return cast("Signer", point.load()())
-    return None
-
-
 def has_sm2() -> bool:
     """Whether an SM2 provider is installed; it is not loaded for this answer."""
-    return bool(entry_points(group=SM2_GROUP))
+    return bool(entry_points(group=SIGNERS, name=SM2))
 
 
 def signatures_of(suite: Suite) -> str:
@@ -142,5 +128,5 @@ def signatures_of(suite: Suite) -> str:
     if suite.name == INTERNATIONAL:
         return "Ed25519"
     if has_sm2():
-        return "SM2"
-    return f"SM2 is off: no provider is installed (entry point group {SM2_GROUP})"
+        return SM2
+    return f"SM2 is off: no provider is installed (entry point {SIGNERS}:{SM2})"
