@@ -12,6 +12,10 @@ from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from tongban.evidence.configuration import note_configuration
+from tongban.evidence.heads import Heads
+from tongban.evidence.sealer import Sealer
+from tongban.evidence.signing import KEY_PURPOSE, open_signer
 from tongban.kernel.catalog import Catalog, load_catalog
 from tongban.kernel.connections import Connections, Resolver
 from tongban.kernel.errors import ConfigInvalid
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from connectors import Connector
+    from tongban.evidence.signing import Signer
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Hub:
     keyring: KeyRing
     landing: LandingStore
     connections: Connections
+    sealer: Sealer
 
     def connector(
         self, system: str, *, on_unreadable: Callable[[str, bytes], None] | None = None
@@ -64,7 +70,8 @@ class Hub:
         )
 
     def close(self) -> None:
-        """Give the database connections back."""
+        """Seal the evidence of this process and give the database connections back."""
+        self.sealer.close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -109,6 +116,7 @@ def open_hub(
         _migrate_once(found.database_url, engine, catalog)
         keyring = KeyRing.open(found.keys_dir, secret=secret)
         bind_key_ring(engine, keyring.fingerprint, str(found.keys_dir))
+        sealer = _sealer(found, engine, keyring)
     except BaseException:
         engine.dispose()  # nobody gets a hub to close
         raise
@@ -119,7 +127,20 @@ def open_hub(
         keyring=keyring,
         landing=LandingStore(found.landing_url, seal=keyring.seal, unseal=keyring.unseal),
         connections=Connections(found.connections_dir, resolver),
+        sealer=sealer,
     )
+
+
+def _sealer(settings: Settings, engine: Engine, keyring: KeyRing) -> Sealer:
+    """What seals the evidence; also notes a changed configuration and what nobody sealed."""
+
+    def signer() -> Signer:
+        return open_signer(keyring.derived(KEY_PURPOSE))
+
+    sealer = Sealer(engine, signer, Heads(settings.heads_file))
+    if note_configuration(engine, settings.root):
+        sealer.note()
+    return sealer
 
 
 def _migrate_once(url: str, engine: Engine, catalog: Catalog) -> None:

@@ -24,6 +24,7 @@ from uuid import UUID, uuid4
 
 from tongban import consent
 from tongban.admission import MajorNotAdmitted, admit, hand_over, is_admitted
+from tongban.evidence import transfers
 from tongban.evidence.log import append_load, append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
@@ -35,7 +36,7 @@ from tongban.protect import Vault
 from tongban.pull import Manifest, fetch_window, given_window, next_window
 from tongban.push import deliver
 from tongban.rows import Chunk, ahead, children_of, chunks, compile_dataset, rows_chunk
-from tongban.store import cursors, transfers
+from tongban.store import cursors
 from tongban.store.deletes import Seen
 from tongban.store.holds import held
 from tongban.store.leases import Lease, release_lease, take_lease
@@ -107,6 +108,7 @@ def pull(
         "pages": len(manifest.pages),
         "declared_rows": manifest.declared_total,
         "landing": f"{route.system}/{route.dataset}/{landing_id}",
+        "digests": [page.digest for page in manifest.pages],
     }
     for child in route.datasets[:-1]:
         child_id = transfer_id_of(landing_id, child)
@@ -120,7 +122,7 @@ def pull(
             transfer_id=child_id,
             run_id=run_id,
         )
-        transfers.landed(hub.engine, child_id, **{**facts, "declared_rows": None})
+        transfers.landed(hub.engine, child_id, **{**facts, "declared_rows": None, "digests": None})
     work_ms = int((time.monotonic() - started) * 1000)
     transfers.landed(hub.engine, landing_id, **facts, work_ms=work_ms)
     return Landed(
@@ -247,10 +249,7 @@ def transfer(
 def ingest(hub: Hub, dataset: str, frame: pl.DataFrame) -> Loaded:
     """Store rows that the hub itself made (cases), under their contract like anybody's rows.
 
-    Args:
-        hub: An open hub.
-        dataset: A dataset whose owner is the hub.
-        frame: The contract's columns in the contract's types.
+    The dataset's owner is the hub; the frame has the contract's columns in the contract's types.
     """
     contract = hub.catalog.contract(dataset)
     plan = compile_contract(contract, hub.catalog.codes)

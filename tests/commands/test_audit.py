@@ -48,7 +48,7 @@ def test_exported_log_verifies_without_the_hub(installed, monkeypatch):
     assert 0 == written.exit_code, written.output
     assert 0 == verified.exit_code, verified.output
     verdict = json.loads(verified.stdout)
-    assert 1 == verdict["entries"]
+    assert 2 == verdict["entries"]  # the configuration at the first start, the audit
     assert verdict["problem"] is None
     assert [file] == [p for p in installed.iterdir() if p.is_file()]
 

@@ -82,7 +82,7 @@ def test_rewritten_entry_breaks_the_chain_even_with_a_fresh_hash():
     assert "line 3: does not follow" in verify(lines).problem
 
 
-def test_verifier_imports_only_the_standard_library():
+def test_verifier_imports_only_the_standard_library_and_cryptography():
     """It must be readable and runnable alone."""
     tree = ast.parse(Path(verifier.__file__).read_text(encoding="utf-8"))
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
@@ -90,9 +90,13 @@ def test_verifier_imports_only_the_standard_library():
 
     assert names <= {
         "__future__",
+        "argparse",
         "collections.abc",
+        "cryptography.exceptions",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
         "dataclasses",
         "hashlib",
+        "importlib.metadata",
         "json",
         "pathlib",
         "sys",
@@ -106,7 +110,10 @@ def test_command_tells_ok_from_broken_by_its_exit_code(tmp_path, capsys):
     good.write_text("\n".join(chain(2)) + "\n", encoding="utf-8")
     bad.write_text("\n".join(chain(2)[1:]) + "\n", encoding="utf-8")
 
-    assert [0, 1, 2] == [main([str(good)]), main([str(bad)]), main([])]
+    with pytest.raises(SystemExit) as wrong:
+        main([])
+
+    assert [0, 1, 2] == [main([str(good)]), main([str(bad)]), wrong.value.code]
     assert "BROKEN after 0 entries: line 1" in capsys.readouterr().out
 
 

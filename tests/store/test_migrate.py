@@ -18,7 +18,7 @@ from tongban.kernel.errors import ConfigInvalid
 from tongban.store import migrate as migrations
 from tongban.store.datasets import dataset_table, history_table
 from tongban.store.engine import open_engine
-from tongban.store.tables import metadata
+from tongban.store.evidence_tables import metadata
 
 pytestmark = pytest.mark.postgres
 

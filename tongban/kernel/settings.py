@@ -56,6 +56,11 @@ class Settings:
         return self.home / "keys"
 
     @property
+    def heads_file(self) -> Path:
+        """The seals of the evidence log as this installation remembers them."""
+        return self.home / "evidence" / "heads.jsonl"
+
+    @property
     def connections_dir(self) -> Path:
         """Folder of `<name>.json` connection files, the last place that is looked at."""
         return self.home / "connections"

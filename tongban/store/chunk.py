@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from tongban.kernel.contracts import Contract
 from tongban.store.deletes import Snapshot
 from tongban.store.leases import Lease
+from tongban.store.parts import Part
 
 Evidence = Callable[[Connection, "ChunkOutcome"], None]
 
@@ -61,6 +62,7 @@ class LoadChunk:
         gone_read: How many rows said so, repeated ones included; a part of `read`.
         snapshot: With the last chunk of a complete snapshot: what is not in it is deleted.
         is_held: Nothing of it goes to a target before a person agrees.
+        parts: Datasets whose records end with the records of this one.
     """
 
     contract: Contract
@@ -80,6 +82,7 @@ class LoadChunk:
     gone_read: int = 0
     snapshot: Snapshot | None = None
     is_held: bool = False
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class ChunkOutcome:
             deletion.
         deleted: Records that were deleted, by mark or by absence; no part of the balance.
         touched: Part of `same`: equal content with a newer change time.
-        written: Row digests (16 bytes each) of new, changed and refused rows: what the evidence
-            is about.
+        written: Leaves (`tongban.store.leaves`) of new, changed, refused and deleted rows: what
+            the evidence is about.
     """
 
     transfer_id: UUID

@@ -24,6 +24,7 @@ from tongban.kernel.contracts import Contract
 from tongban.kernel.errors import BatchRefused
 from tongban.store.copy import copy_frame
 from tongban.store.datasets import DATA, HISTORY_SUFFIX, versioned_columns
+from tongban.store.leaves import DELETED, packed_sql
 
 
 class MassDelete(BatchRefused):
@@ -77,11 +78,19 @@ _ARCHIVE = """
     INSERT INTO {history} ({columns}, replaced_at)
     SELECT {old_columns}, now() FROM {table} t JOIN chunk_gone g ON g.record_id = t.record_id
 """
+# A row that was refused needs no correction any more, unless it is newer than the deletion.
+_CLOSE_REFUSED = text("""
+    UPDATE hub.quarantine q
+       SET state = 'resolved', closed_at = now(), closed_by = :transfer_id
+      FROM chunk_gone g
+     WHERE q.dataset = :dataset AND q.state = 'open' AND q.key_index = g.record_id
+       AND q.has_key AND coalesce(g.changed_at >= q.changed_at, true)
+""")
 _DELETE = """
     WITH gone AS (
         DELETE FROM {table} t USING chunk_gone g WHERE g.record_id = t.record_id
-        RETURNING t.row_digest)
-    SELECT count(*), coalesce(string_agg(row_digest, ''::bytea), ''::bytea) FROM gone
+        RETURNING t.record_id, t.version + 1 AS version, t.row_digest)
+    SELECT count(*), {leaves} FROM gone
 """
 
 
@@ -124,11 +133,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What was deleted: how many records, outbox rows, and the digests of the last versions."""
+    """What was deleted: how many records, outbox rows, and their leaves for the evidence."""
 
     records: int = 0
     queued: int = 0
-    digests: bytes = field(default=b"", repr=False)
+    leaves: bytes = field(default=b"", repr=False)
+
+    def __add__(self, other: Deleted) -> Deleted:
+        return Deleted(
+            records=self.records + other.records,
+            queued=self.queued + other.queued,
+            leaves=self.leaves + other.leaves,
+        )
 
 
 def delete_marked(
@@ -151,8 +167,7 @@ def delete_marked(
         What was deleted; a record that is not stored, or changed later, is left alone.
     """
     names = _names(contract)
-    conn.execute(_TEMPORARY)
-    conn.execute(_CLEAR)
+    begin_deletes(conn)
     copy_frame(conn, "chunk_gone", gone.select("record_id", "changed_at"))
     conn.execute(text(_STALE.format(**names)))
     return _delete(conn, contract, names, transfer_id, subscribers)
@@ -174,8 +189,7 @@ def delete_absent(
             the chunk is written.
     """
     names = _names(contract)
-    conn.execute(_TEMPORARY)
-    conn.execute(_CLEAR)
+    begin_deletes(conn)
     copy_frame(conn, "snapshot_seen", snapshot.seen.alias("record_id").to_frame())
     conn.execute(text(_ABSENT.format(**names)), {"at": snapshot.at, "system": system})
     gone, stored = conn.execute(text(_COUNTS.format(**names)), {"system": system}).one()
@@ -191,6 +205,19 @@ def delete_absent(
             stored=stored,
         )
     return _delete(conn, contract, names, transfer_id, subscribers)
+
+
+def begin_deletes(conn: Connection) -> None:
+    """Make the empty tables in which what is to be deleted is gathered."""
+    conn.execute(_TEMPORARY)
+    conn.execute(_CLEAR)
+
+
+def delete_gathered(
+    conn: Connection, contract: Contract, transfer_id: UUID, subscribers: Sequence[str]
+) -> Deleted:
+    """Delete the records of a dataset that were gathered in `chunk_gone`."""
+    return _delete(conn, contract, _names(contract), transfer_id, subscribers)
 
 
 def _names(contract: Contract) -> dict[str, str]:
@@ -212,14 +239,16 @@ def _delete(
     subscribers: Sequence[str],
 ) -> Deleted:
     """Bury, queue, archive and delete what stands in `chunk_gone`."""
+    facts = {"dataset": contract.dataset, "transfer_id": transfer_id}
+    conn.execute(_CLOSE_REFUSED, facts)  # also of what was never stored
     if conn.execute(text(_LOCK.format(**names))).scalar_one() == 0:
         return Deleted()
-    facts = {"dataset": contract.dataset, "transfer_id": transfer_id}
     conn.execute(text(_BURY.format(**names)), facts)
     queued = 0
     if subscribers:
         targets = {"dataset": contract.dataset, "targets": list(subscribers)}
         queued = conn.execute(text(_QUEUE.format(**names)), targets).rowcount
     conn.execute(text(_ARCHIVE.format(**names)))
-    records, digests = conn.execute(text(_DELETE.format(**names))).one()
-    return Deleted(records=records, queued=queued, digests=bytes(digests))
+    leaves = packed_sql("gone.version", DELETED, "gone")
+    records, written = conn.execute(text(_DELETE.format(**names, leaves=leaves))).one()
+    return Deleted(records=records, queued=queued, leaves=bytes(written))

@@ -33,6 +33,8 @@ from tongban.store.deletes import Deleted, delete_absent, delete_marked
 from tongban.store.drifts import hold_push
 from tongban.store.engine import DatabaseRefused, transaction
 from tongban.store.leases import hold_lease
+from tongban.store.leaves import NO_VERSION, QUARANTINED, packed
+from tongban.store.parts import delete_parts
 from tongban.store.quarantine import write_quarantine
 from tongban.store.records import RowsWritten, write_records
 from tongban.store.transfers import add_counts
@@ -179,10 +181,19 @@ def _write(conn: Connection, chunk: LoadChunk) -> ChunkOutcome:
         table=chunk.contract.table,
         has_accepted=records.total > 0,
     )
-    refused_digests = (
-        b"" if chunk.quarantine is None else bytes.fromhex("".join(chunk.quarantine["row_digest"]))
-    )
+    refused_leaves = b""
+    if chunk.quarantine is not None:
+        ids, digests = chunk.quarantine["key_index"], chunk.quarantine["row_digest"]
+        refused_leaves = packed(ids, digests, NO_VERSION, QUARANTINED)
     deleted = _deleted(conn, chunk)
+    deleted += delete_parts(
+        conn,
+        chunk.contract,
+        chunk.parts,
+        chunk.transfer_id,
+        any_changed=records.changed > 0,
+        any_deleted=deleted.records > 0,
+    )
     if chunk.is_held:
         hold_push(conn, chunk.contract.dataset, chunk.contract.table, chunk.transfer_id)
     return replace(
@@ -197,7 +208,7 @@ def _write(conn: Connection, chunk: LoadChunk) -> ChunkOutcome:
         touched=records.touched,
         queued=records.queued + deleted.queued,
         deleted=deleted.records,
-        written=records.written + refused_digests + deleted.digests,
+        written=records.written + refused_leaves + deleted.leaves,
     )
 
 
@@ -211,11 +222,7 @@ def _deleted(conn: Connection, chunk: LoadChunk) -> Deleted:
         absent = delete_absent(
             conn, chunk.contract, chunk.snapshot, *facts, system=chunk.lease.system
         )
-    return Deleted(
-        records=marked.records + absent.records,
-        queued=marked.queued + absent.queued,
-        digests=marked.digests + absent.digests,
-    )
+    return marked + absent
 
 
 def _close(conn: Connection, chunk: LoadChunk, outcome: ChunkOutcome, spent_ms: int) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, TextClause, text
 from tongban.kernel.contracts import Contract
 from tongban.store.copy import copy_frame
 from tongban.store.datasets import DATA, HISTORY_SUFFIX, versioned_columns
+from tongban.store.leaves import CHANGED, NEW, packed, packed_sql
 
 _HUB_COLUMNS = ("record_id", "version", "transfer_id", "stored_at", "confirmed_at")
 
@@ -117,9 +118,16 @@ _ARCHIVE = """
     SELECT {old_columns}, now() FROM {table} t JOIN chunk_stage s ON s.record_id = t.record_id
 """
 _REPLACE = """
-    UPDATE {table} t SET ({columns}) = ROW({new_columns}), version = t.version + 1,
-           transfer_id = :transfer_id, stored_at = now(), confirmed_at = NULL
-      FROM chunk_stage s WHERE t.record_id = s.record_id
+    WITH done AS (
+        UPDATE {table} t SET ({columns}) = ROW({new_columns}), version = t.version + 1,
+               transfer_id = :transfer_id, stored_at = now(), confirmed_at = NULL
+          FROM chunk_stage s WHERE t.record_id = s.record_id
+        RETURNING t.record_id, t.version, t.row_digest)
+    SELECT {leaves} FROM done
+"""
+_NEW_LEAVES = """
+    SELECT {leaves} FROM chunk_verdict v JOIN {table} t ON t.record_id = v.record_id
+     WHERE v.verdict = 'new'
 """
 _QUEUE_CHANGED = """
     INSERT INTO hub.outbox (target, dataset, record_id, version)
@@ -145,7 +153,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RowsWritten:
-    """Verdicts of one chunk; `written` holds the digests of new and changed rows."""
+    """Verdicts of one chunk; `written` holds the leaves of new and changed rows."""
 
     total: int = 0
     new: int = 0
@@ -172,25 +180,27 @@ def write_records(
     any_deleted = conn.execute(_ANY_DELETED, dataset).scalar_one()
     judged = _judge(conn, rows.ids, names, transfer_id, dataset if any_deleted else None)
     new, changed = judged["new"], judged["changed"]
-    queued = returned = 0
+    queued = returned = overtaken = 0
+    written = packed(rows.ids["record_id"][new[1]], rows.ids["row_digest"][new[1]], 1, NEW)
     if new[0]:
         chosen = None if new[0] == rows.ids.height else rows.ids["ord"][new[1]]
         _copy_new(conn, contract, rows.sealed(chosen), transfer_id)
         statement = _QUEUE_NEW
         if any_deleted:
             returned = conn.execute(text(_RETURN.format(**names)), dataset).scalar_one()
+            written = _leaves_of_new(conn, names)
             statement = text(_QUEUE_RETURNED.format(**names))
         queued += _queue(conn, statement, contract, subscribers)
-    overtaken = 0
     if changed[0]:
-        overtaken = _replace(conn, contract, rows.sealed(rows.ids["ord"][changed[1]]), transfer_id)
+        sealed = rows.sealed(rows.ids["ord"][changed[1]])
+        overtaken, replaced = _replace(conn, contract, sealed, transfer_id)
+        written += replaced
         statement = text(_QUEUE_CHANGED.format(**names))
         queued += _queue(conn, statement, contract, subscribers)
     if judged["touched"][0]:
         conn.execute(text(_TOUCH.format(**names)))
     conn.execute(_PLAN_FREELY)
     total = rows.ids.height
-    written = rows.ids["row_digest"][pl.concat([new[1], changed[1]])]
     return RowsWritten(
         total=total,
         new=new[0] - returned,
@@ -200,7 +210,7 @@ def write_records(
         touched=judged["touched"][0],
         again=judged["again"][0],
         queued=queued,
-        written=bytes.fromhex("".join(written.to_list())),
+        written=written,
     )
 
 
@@ -239,20 +249,33 @@ def _judge(
     return judged
 
 
+def _leaves_of_new(conn: Connection, names: dict[str, str]) -> bytes:
+    """Leaves of new rows where some of them had been there before and go on counting."""
+    statement = _NEW_LEAVES.format(**names, leaves=packed_sql("t.version", NEW))
+    return bytes(conn.execute(text(statement)).scalar_one())
+
+
 def _copy_new(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer_id: UUID) -> None:
     """New rows go straight into the table."""
     marked = frame.with_columns(pl.lit(transfer_id.hex).alias("transfer_id"))
     copy_frame(conn, contract.table, marked, schema=DATA)
 
 
-def _replace(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer_id: UUID) -> int:
-    """Changed rows: lock, drop those that were overtaken meanwhile, archive, update."""
+def _replace(
+    conn: Connection, contract: Contract, frame: pl.DataFrame, transfer_id: UUID
+) -> tuple[int, bytes]:
+    """Changed rows: lock, drop those that were overtaken meanwhile, archive, update.
+
+    Returns:
+        How many were overtaken, and the leaves of the others.
+    """
     names = _names(contract)
     content = [name for name in frame.columns if name not in _HUB_COLUMNS]
     everything = versioned_columns(contract)
     names |= {
         "columns": ", ".join(f'"{name}"' for name in content),
         "new_columns": ", ".join(f's."{name}"' for name in content),
+        "leaves": packed_sql("done.version", CHANGED, "done"),
     }
     staged = {**names, "columns": f"record_id, {names['columns']}"}
     conn.execute(text(_STAGE.format(**staged)))
@@ -265,8 +288,8 @@ def _replace(conn: Connection, contract: Contract, frame: pl.DataFrame, transfer
         "old_columns": ", ".join(f't."{name}"' for name in everything),
     }
     conn.execute(text(_ARCHIVE.format(**archived)))
-    conn.execute(text(_REPLACE.format(**names)), {"transfer_id": transfer_id})
-    return overtaken
+    leaves = conn.execute(text(_REPLACE.format(**names)), {"transfer_id": transfer_id})
+    return overtaken, bytes(leaves.scalar_one())
 
 
 def _queue(

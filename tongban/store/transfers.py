@@ -6,6 +6,7 @@ added up inside the chunks' transactions; the database refuses to finish one tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -80,8 +81,12 @@ def landed(
     declared_rows: int | None,
     landing: str,
     work_ms: int = 0,
+    evidence: Callable[[Connection], None] | None = None,
 ) -> None:
-    """All pages are in the landing; loading may start, or start again after a failure."""
+    """All pages are in the landing; loading may start, or start again after a failure.
+
+    `evidence` is called last inside the transaction.
+    """
     with transaction(engine) as conn:
         conn.execute(
             _LANDED,
@@ -93,6 +98,8 @@ def landed(
                 "work_ms": work_ms,
             },
         )
+        if evidence is not None:
+            evidence(conn)
 
 
 def fail_transfer(
@@ -102,11 +109,17 @@ def fail_transfer(
     code: str,
     message: str,
     state: Literal["failed", "refused"] = "failed",
+    evidence: Callable[[Connection, dict[str, str]], None] | None = None,
 ) -> None:
-    """Note why a transfer did not finish; chunks that were committed stay, and a rerun goes on."""
+    """Note why a transfer did not finish; chunks that were committed stay, and a rerun goes on.
+
+    `evidence` is called last inside the transaction, with the facts but without the message.
+    """
     facts = {"transfer_id": transfer_id, "state": state, "code": code, "message": message}
     with transaction(engine) as conn:
-        conn.execute(_FAIL, facts)
+        noted = conn.execute(_FAIL, facts).rowcount
+        if noted and evidence is not None:
+            evidence(conn, {"transfer": str(transfer_id), "state": state, "code": code})
 
 
 _INTERRUPTED = text("""
