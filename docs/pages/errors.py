@@ -83,6 +83,8 @@ ADVICE = {
     "KeyUnknown": "Restore the key ring folder that was in use when the value was sealed.",
     "LandingMissing": "The landing was removed or never completed: pull the window again.",
     "LeaseHeld": "Wait: the other load ends, or its lease runs out.",
+    "KeyJobRunning": "Let the command that is named finish its job; it goes on where it was.",
+    "OldKeyInUse": "Restart the workers, so that they see the folder of keys, and rotate again; nothing is lost meanwhile.",
     "KeyShredded": "Nothing: the key was destroyed by order. Its certificate says when, and what it sealed.",
     "MasterKeyWrong": "Give the master key with which the key ring was made.",
     "NumberUnusable": "Type a resident ID (15 or 18), a credit code (18) or a real-estate unit number (28).",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
@@ -21,6 +22,7 @@ SEALED = {"hub.quarantine": ("row_sealed",), "hub.outbox": ("answer_sealed",)}
 """Sealed columns outside the schema `data`."""
 
 _OWN = "row_digest"
+_OUTBOX_KEY = (("record_id", "uuid"), ("target", "text"), ("dataset", "text"), ("version", "int"))
 _TABLES = text("SELECT table_name, dataset FROM hub.dataset ORDER BY table_name")
 _COLUMNS = text("""
     SELECT column_name FROM information_schema.columns
@@ -67,9 +69,10 @@ class Place:
         if self.kind == "answers":
             return f"receipt|{found['target']}|{found['dataset']}|{found['record_id']}".encode()
         if self.kind == "quarantine":
-            return context_prefix(self.dataset, ROW_FIELD) + found["key_index"].bytes
-        record: bytes = found["record_id"].bytes
-        return context_prefix(self.dataset, column) + record
+            refused: UUID = found["key_index"]
+            return context_prefix(self.dataset, ROW_FIELD) + refused.bytes
+        record: UUID = found["record_id"]
+        return context_prefix(self.dataset, column) + record.bytes
 
 
 def places_of(conn: Connection, scope: str) -> list[Place]:
@@ -79,26 +82,26 @@ def places_of(conn: Connection, scope: str) -> list[Place]:
     the next pass finds it.
     """
     if scope == HUB_SCOPE:
-        key = (("record_id", "uuid"), ("target", "text"), ("dataset", "text"), ("version", "int"))
-        return [Place("hub.outbox", "hub.outbox", key, SEALED["hub.outbox"], "answers", "")]
+        columns = SEALED["hub.outbox"]
+        return [Place("hub.outbox", "hub.outbox", _OUTBOX_KEY, columns, "answers", "")]
     found = []
     for name, dataset in conn.execute(_TABLES):
         if dataset == scope:
             found += _dataset_places(conn, str(name), scope)
     key = (("quarantine_id", "bigint"),)
-    columns = SEALED["hub.quarantine"]
-    found.append(Place("hub.quarantine", "hub.quarantine", key, columns, "quarantine", scope))
+    refused = SEALED["hub.quarantine"]
+    found.append(Place("hub.quarantine", "hub.quarantine", key, refused, "quarantine", scope))
     return found
 
 
 def scopes_of(conn: Connection) -> list[str]:
     """Every scope that the database may hold envelopes of."""
-    return sorted({str(dataset) for _, dataset in conn.execute(_TABLES)}) + [HUB_SCOPE]
+    return [*sorted({str(dataset) for _, dataset in conn.execute(_TABLES)}), HUB_SCOPE]
 
 
 def _dataset_places(conn: Connection, name: str, dataset: str) -> list[Place]:
     """History and table of one major version."""
-    columns = [str(column) for (column,) in conn.execute(_COLUMNS, {"name": name})]
+    columns = [str(name) for name in conn.execute(_COLUMNS, {"name": name}).scalars()]
     sealed = tuple(column for column in columns if not _is_ours(column, columns))
     if not sealed:
         return []

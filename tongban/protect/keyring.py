@@ -134,9 +134,13 @@ class KeyRing:
 
     def seal(self, context: str, data: bytes, *, scope: str = HUB_SCOPE) -> bytes:
         """Seal bytes that open only under the same context."""
-        key = self.sealing_key(scope)
+        return self.seal_bytes(self.sealing_key(scope), context.encode(), data)
+
+    @staticmethod
+    def seal_bytes(key: SealingKey, context: bytes, data: bytes) -> bytes:
+        """Seal bytes with a certain key, bound to a context."""
         nonce = os.urandom(NONCE_LENGTH)
-        return key.header + nonce + key.cipher.encrypt(nonce, data, context.encode())
+        return key.header + nonce + key.cipher.encrypt(nonce, data, context)
 
     def unseal(self, context: str, envelope: bytes) -> bytes:
         """Open what `seal` made.

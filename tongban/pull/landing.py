@@ -29,6 +29,8 @@ from tongban.kernel.records import Page
 Seal = Callable[[str, bytes], bytes]
 _HEADER = struct.Struct(">I")
 MANIFEST = "manifest.bin"
+_SUFFIX = ".bin"
+_DEPTH = 4  # system, dataset, landing, file
 UNREADABLE_KEPT = 20  # a source that fails all night must not fill the disk
 _COMPRESSION_LEVEL = 1  # pages are read once or twice; speed counts more than size
 
@@ -259,6 +261,28 @@ def _protocols(fs: Any) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
+class SealedFile:
+    """One file of a landing as it lies there, for changing its key; it is not opened here."""
+
+    def __init__(self, landing: Landing, fs: Any, path: str, context: str) -> None:
+        self._landing = landing
+        self._fs = fs
+        self._path = path
+        self.context = context
+
+    def read(self, length: int | None = None) -> bytes | None:
+        """The file, or its first bytes; None when retention was quicker."""
+        try:
+            data: bytes = self._fs.cat_file(self._path, start=0 if length else None, end=length)
+        except FileNotFoundError:
+            return None
+        return data
+
+    def replace(self, data: bytes) -> None:
+        """Put other bytes in its place; a reader sees the old ones or the new ones."""
+        self._landing._write(self._path, data)  # noqa: SLF001 - the same module
+
+
 class LandingStore:
     """All landings below one fsspec URL."""
 
@@ -278,3 +302,19 @@ class LandingStore:
             seal=self._seal,
             unseal=self._unseal,
         )
+
+    def sealed_files(self) -> Iterator[SealedFile]:
+        """Every sealed file of every landing, in the order of their paths."""
+        base = self._base.rstrip("/")
+        if not self._fs.exists(base):
+            return
+        self._fs.invalidate_cache()
+        for path in sorted(str(found) for found in self._fs.find(base)):
+            parts = path[len(base) :].strip("/").split("/")
+            if len(parts) != _DEPTH or not parts[-1].endswith(_SUFFIX):
+                continue
+            landing = self.landing(*parts[:3])
+            name = parts[-1].removesuffix(_SUFFIX)
+            number: int | str = int(name[5:]) if name.startswith("page-") else name
+            whole = MANIFEST if parts[-1] == MANIFEST else number
+            yield SealedFile(landing, self._fs, path, landing._context(whole))  # noqa: SLF001 - the same module
