@@ -29,8 +29,20 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from tongban.store.key_tables import key_job
 from tongban.store.outbox_tables import PENDING_STATES, outbox, push_mark, tombstone
 from tongban.store.schema import HUB, count, metadata, moment
+from tongban.store.statement_tables import notice, statement, waiver
 
-__all__ = ["HUB", "PENDING_STATES", "key_job", "metadata", "outbox", "push_mark", "tombstone"]
+__all__ = [
+    "HUB",
+    "PENDING_STATES",
+    "key_job",
+    "metadata",
+    "notice",
+    "outbox",
+    "push_mark",
+    "statement",
+    "tombstone",
+    "waiver",
+]
 
 transfer = Table(
     "transfer",
