@@ -31,6 +31,10 @@ _MOVE = text("""
            moved_at = clock_timestamp()
      WHERE job_id = :job_id
 """)
+_RESULT = text("SELECT result FROM hub.key_job WHERE job_id = :job_id")
+_CERTIFICATES = text("""
+    SELECT result FROM hub.key_job WHERE kind = 'shred' AND state = 'finished' ORDER BY finished_at
+""")
 _ROWS = text("SELECT rows FROM hub.key_job WHERE job_id = :job_id")
 _FINISH = text("""
     UPDATE hub.key_job
@@ -99,3 +103,14 @@ def rows_of(conn: Connection, job: Job) -> int:
     """Rows that the job has changed until now, in all its runs."""
     found: int = conn.execute(_ROWS, {"job_id": job.job_id}).scalar_one()
     return found
+
+
+def result_of(conn: Connection, job: Job) -> Document:
+    """The result of a finished job."""
+    found: Document = conn.execute(_RESULT, {"job_id": job.job_id}).scalar_one()
+    return found
+
+
+def shreddings(conn: Connection) -> list[Document]:
+    """Certificates of all shreddings, oldest first."""
+    return [dict(found) for found in conn.execute(_CERTIFICATES).scalars()]
