@@ -21,6 +21,7 @@ from uuid import UUID
 import polars as pl
 from sqlalchemy import Connection, Engine
 
+from tongban.evidence.transfers import begin_transfer, fail_transfer
 from tongban.kernel.catalog import Catalog, PushRoute
 from tongban.kernel.errors import Fatal
 from tongban.push.marks import any_left_behind, mark, settle_left_behind
@@ -38,7 +39,8 @@ from tongban.push.sending import (
     size_of,
 )
 from tongban.store.engine import transaction
-from tongban.store.transfers import add_counts, begin_transfer, fail_transfer
+from tongban.store.leaves import NO_DIGEST, RECEIPTS, VERSION_LENGTH
+from tongban.store.transfers import add_counts
 from tongban.targets.push_xsd import PushCheck, speaks_xml
 
 ROWS_PER_CLAIM = 5000  # at least one batch; what a death in between sends once more
@@ -328,15 +330,15 @@ def _as_frame(answers: Sequence[Answer], vault: Vault) -> pl.DataFrame:
 
 
 def _leaves(answers: pl.DataFrame) -> list[bytes]:
-    """What the evidence keeps of each answer: record, version, content and outcome."""
+    """What the evidence keeps of each answer, in the form of `tongban.store.leaves`."""
     names = answers["record_id"].str.replace_all("-", "", literal=True)
     columns = (
         names.str.decode("hex").to_list(),
         answers["version"].to_list(),
         answers["digest"].to_list(),
-        answers["state"].cast(pl.Binary).to_list(),
+        answers["state"].to_list(),
     )
     return [
-        record + version.to_bytes(4, "big") + (digest or b"") + state
+        record + version.to_bytes(VERSION_LENGTH, "big") + (digest or NO_DIGEST) + RECEIPTS[state]
         for record, version, digest, state in zip(*columns, strict=True)
     ]

@@ -13,6 +13,16 @@ RECORD_ID_LENGTH, VERSION_LENGTH, DIGEST_LENGTH = 16, 4, 16
 LEAF_LENGTH = RECORD_ID_LENGTH + VERSION_LENGTH + DIGEST_LENGTH + 1
 NEW, CHANGED, QUARANTINED, DELETED = "n", "c", "q", "d"
 NO_VERSION = 0  # of a row that was refused
+NO_DIGEST = bytes(DIGEST_LENGTH)  # of a row that did not go out
+RECEIPTS = {  # a target's answer → how its leaf ends
+    "accepted": b"A",
+    "duplicate": b"D",
+    "rejected": b"R",
+    "waiting_parent": b"W",
+    "sent": b"S",
+    "withheld": b"H",
+    "queued": b"Q",
+}
 
 
 def packed(record_ids: pl.Series, digests: pl.Series, version: int, outcome: str) -> bytes:
