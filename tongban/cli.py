@@ -28,6 +28,8 @@ GROUPS = (
     "subject",
     "compare",
     "audit",
+    "keys",
+    "evidence",
     "testing",
 )
 INTERRUPTED = 130  # what shells expect: 128 + SIGINT

@@ -20,6 +20,7 @@ from tongban.store.engine import transaction
 Document = dict[str, Any]
 
 _FIND = text("SELECT * FROM hub.key_job WHERE scope = :scope AND state = 'running'")
+_RUNNING = text("SELECT * FROM hub.key_job WHERE state = 'running' ORDER BY started_at")
 _BEGIN = text("""
     INSERT INTO hub.key_job (kind, scope, plan)
     VALUES (:kind, :scope, CAST(:plan AS jsonb)) ON CONFLICT DO NOTHING
@@ -114,3 +115,18 @@ def result_of(conn: Connection, job: Job) -> Document:
 def shreddings(conn: Connection) -> list[Document]:
     """Certificates of all shreddings, oldest first."""
     return [dict(found) for found in conn.execute(_CERTIFICATES).scalars()]
+
+
+def running(conn: Connection) -> list[Document]:
+    """Jobs that are not finished, with how far they are."""
+    return [
+        {
+            "kind": row.kind,
+            "scope": row.scope,
+            "place": row.place,
+            "rows": row.rows,
+            "started_at": row.started_at.isoformat(timespec="seconds"),
+            "moved_at": row.moved_at.isoformat(timespec="seconds"),
+        }
+        for row in conn.execute(_RUNNING)
+    ]

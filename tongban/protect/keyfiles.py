@@ -130,18 +130,11 @@ class KeyFolder:
 
     def unwrap(self, name: str, master: bytes) -> tuple[int, bytes] | None:
         """Key id and key of one file, or None when this master key does not open it."""
-        document = self.document(name)
-        key_id = int(document["key_id"], 16)
-        for field, algorithm in ((WRAP, "wrap"), (NEXT_WRAP, "wrap_next")):
-            if field not in document:
-                continue
-            cipher = CIPHERS[document.get(algorithm, AES_256_GCM)](master)
-            raw = base64.b64decode(document[field])
-            with suppress(InvalidTag):
-                return key_id, cipher.decrypt(
-                    raw[:NONCE_LENGTH], raw[NONCE_LENGTH:], _binding(name, key_id)
-                )
-        return None
+        return _unwrapped(name, self.document(name), master)
+
+    def opens(self, name: str, document: dict[str, Any], master: bytes) -> bool:
+        """Whether this master key would open another content of the same file."""
+        return _unwrapped(name, document, master) is not None
 
     def _facts(self, name: str, document: dict[str, Any]) -> KeyFacts:
         scope, _, last = name.removeprefix("data.").rpartition(".")
@@ -160,6 +153,21 @@ class KeyFolder:
             made_at=str(document["made_at"]),
             state=state,
         )
+
+
+def _unwrapped(name: str, document: dict[str, Any], master: bytes) -> tuple[int, bytes] | None:
+    """Key id and key, by whichever of the wraps opens."""
+    key_id = int(document["key_id"], 16)
+    for field, algorithm in ((WRAP, "wrap"), (NEXT_WRAP, "wrap_next")):
+        if field not in document:
+            continue
+        cipher = CIPHERS[document.get(algorithm, AES_256_GCM)](master)
+        raw = base64.b64decode(document[field])
+        with suppress(InvalidTag):
+            return key_id, cipher.decrypt(
+                raw[:NONCE_LENGTH], raw[NONCE_LENGTH:], _binding(name, key_id)
+            )
+    return None
 
 
 def wrap(key: bytes, name: str, key_id: int, master: bytes, algorithm: int) -> str:

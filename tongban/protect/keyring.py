@@ -197,7 +197,7 @@ class KeyRing:
         """Make the data key of that name, unless it is there."""
         scope = name.removeprefix("data.").rpartition(".")[0]
         facts = {"purpose": "data", "scope": scope}
-        self.files.make(name, self._master, self.suite.algorithm, facts)
+        self.files.make(name, self.master_now(), self.suite.algorithm, facts)
 
     def cipher(self, algorithm: int, key_id: int) -> Cipher:
         """The cipher of a key id; looks into the folder again for one that we have not met.
