@@ -15,7 +15,7 @@ from connectors.clock import Clock
 from connectors.drafts import Draft, canonical_query
 from connectors.identity import Identity, Silent, basic_header
 from connectors.signatures import key_material, needs_key, sign, sm3
-from connectors.templates import fill_text, format_moment
+from connectors.templates import fill, fill_text, format_moment
 from connectors.tokens import BearerToken, Send
 from connectors.wssecurity import SoapHeaders, UsernameToken, X509Signature
 from tongban.kernel.connections import Connection
@@ -23,6 +23,7 @@ from tongban.kernel.interfaces import (
     ApiKey,
     Auth,
     Basic,
+    FieldsAuth,
     Interface,
     NoAuth,
     OAuth2ClientCredentials,
@@ -58,6 +59,27 @@ class KeyIdentity(Silent):
             draft.headers[self._spec.name] = value
         else:
             _place(draft, "query", {self._spec.name: value})
+
+
+class FieldsIdentity(Silent):
+    """Account and password as plain fields beside what a call asks."""
+
+    def __init__(self, spec: FieldsAuth, connection: Connection, clock: Clock) -> None:
+        self._spec = spec
+        self._connection = connection
+        self._clock = clock
+
+    def before(self, draft: Draft) -> None:
+        """Add the fields; what the call itself says wins."""
+        now = self._clock.now()
+        values = {
+            "login": lambda: self._connection.secret("login"),
+            "secret": self._connection.secret,
+            "timestamp": format_moment(now, "iso"),
+            "nonce": secrets.token_hex(16),
+            "now": lambda pattern="iso": format_moment(now, pattern),
+        }
+        _place(draft, self._spec.place, fill(self._spec.values, values))
 
 
 class Signature(Silent):
@@ -117,7 +139,7 @@ class Signature(Silent):
         return key_material(secret) if self._spec.algorithm.startswith("rsa") else secret.encode()
 
 
-def _place(draft: Draft, place: str, values: dict[str, str]) -> None:
+def _place(draft: Draft, place: str, values: dict[str, Any]) -> None:
     if place == "headers":
         draft.headers.update(values)
     elif place == "query":
@@ -126,7 +148,16 @@ def _place(draft: Draft, place: str, values: dict[str, str]) -> None:
     elif place == "form":
         draft.form = {**(draft.form or {}), **values}
     else:
-        draft.message = {**values, **(draft.message or {})}
+        draft.message = _beside(values, draft.message or {})
+
+
+def _beside(ours: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Both trees as one; where both say something, what is asked stays."""
+    both = {**ours, **asked}
+    for name in ours.keys() & asked.keys():
+        if isinstance(ours[name], dict) and isinstance(asked[name], dict):
+            both[name] = _beside(ours[name], asked[name])
+    return both
 
 
 def _facts(draft: Draft, spec: Signed) -> dict[str, Any]:
@@ -161,6 +192,8 @@ def _identity(spec: Auth, connection: Connection, clock: Clock, send: Send) -> I
             found = BasicIdentity(connection)
         case ApiKey():
             found = KeyIdentity(spec, connection)
+        case FieldsAuth():
+            found = FieldsIdentity(spec, connection, clock)
         case WsSecurityUsername():
             found = UsernameToken(spec, connection, clock)
         case WsSecurityX509():

@@ -39,6 +39,18 @@ def test_basic_and_api_key():
     assert "t&1" == asked.query["k"]
 
 
+def test_an_account_travels_as_plain_fields_beside_what_is_asked():
+    """Nested where the message is; what the call itself says stays."""
+    values = {"head": {"user": "{login}", "pwd": "{secret:password}", "lang": "en"}}
+    auth = {"kind": "fields", "values": values}
+    call = {"method": "POST", "path": "/q", "body": {"head": {"lang": "zh"}, "page": "7"}}
+    with serving(lambda _a: ok()) as server:
+        read(server.url, rest_system(interface={"auth": auth}, dataset={"call": call}))
+        asked = json.loads(server.asked[0].body)
+    assert {"user": "hub", "pwd": "open-sesame", "lang": "zh"} == asked["head"]
+    assert "7" == asked["page"]
+
+
 def test_a_followed_link_that_repeats_our_key_carries_it_once():
     """Servers echo the whole query in their links."""
 

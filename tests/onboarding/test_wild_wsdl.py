@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.connectors.test_soap_wild import ELEMENTS, wsdl
 from tongban.kernel.errors import ConfigInvalid
 from tongban.onboarding.roles import answer_roles
 from tongban.onboarding.sample import read_sample
 from tongban.onboarding.sources import Source
+from tongban.onboarding.write_identity import account_fields, identity_lines
 from tongban.onboarding.wsdl import read_wsdl
 from tongban.onboarding.xsd import MOST_NODES
 
@@ -119,3 +121,28 @@ def test_a_sample_of_dictionaries_shows_their_keys_as_names():
 
     assert "return.item" == found.records
     assert ["id", "name"] == [path for path, _ in found.record.leaves()]
+
+
+def test_an_account_beside_the_question_becomes_identity():
+    """.NET services ask for it as optional text; nobody else says that it is one."""
+    told = '<x:element minOccurs="0" name="Account" type="x:string"/>'
+    told += '<x:element minOccurs="0" name="PassWord" type="x:string"/>'
+    text = wsdl(ELEMENTS.replace("<x:sequence>", "<x:sequence>" + told, 1))
+    found = read_wsdl(Source("w.wsdl", "w.wsdl", text.encode()))
+    to_fill: list[str] = []
+
+    lines = identity_lines(found, found.operations[0], to_fill)
+
+    auth = yaml.safe_load("\n".join(lines))["auth"]
+    assert {"Account": "{login}", "PassWord": "{secret:password}"} == auth["values"]
+    assert ["Account, PassWord are login and password"] == [
+        line.partition(": ")[2].partition(" of ")[0] for line in to_fill
+    ]
+
+
+def test_a_user_name_alone_is_a_filter():
+    """Only beside a password is it ours."""
+    told = '<x:element minOccurs="0" name="UserName" type="x:string"/>'
+    text = wsdl(ELEMENTS.replace("<x:sequence>", "<x:sequence>" + told, 1))
+
+    assert {} == account_fields(described(text))

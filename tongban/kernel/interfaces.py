@@ -85,6 +85,20 @@ class ApiKey(Strict):
     prefix: str = ""
 
 
+class FieldsAuth(Strict):
+    """Account and password as plain fields of every call, beside what it asks.
+
+    Attributes:
+        place: Parts of the message (SOAP, or a JSON or XML body), fields of a form, query, headers.
+        values: Name to template of our identity, nested where the message is:
+            {login} {secret:NAME} {timestamp} {nonce} {now:FORMAT}.
+    """
+
+    kind: Literal["fields"]
+    place: Literal["message", "form", "query", "headers"] = Field(default="message", alias="in")
+    values: dict[str, Any] = Field(min_length=1)
+
+
 class WsSecurityUsername(Strict):
     """WS-Security UsernameToken in the SOAP header, with a fresh nonce and creation time.
 
@@ -163,6 +177,7 @@ Auth = Annotated[
     NoAuth
     | Basic
     | ApiKey
+    | FieldsAuth
     | WsSecurityUsername
     | WsSecurityX509
     | Signed

@@ -18,7 +18,7 @@ from tongban.kernel.interfaces import (
 )
 from tongban.kernel.systems import System
 
-_OPEN = frozenset({"basic", "api_key", "oauth2_client_credentials"})
+_OPEN = frozenset({"basic", "api_key", "fields", "oauth2_client_credentials"})
 
 
 def open_secrets(system: System) -> list[str]:

@@ -133,7 +133,7 @@ def _proposal(match: Match, used: set[str], contract: Contract | None) -> Propos
         operations=operations_for(kind, node, ()),
         rules=(),
         confidence=0.0,
-        why="0.00 nothing of ours is like it: give it a name, a label and a class",
+        why="0.00 no match",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from tongban.onboarding.described import Description, Node, Operation
 from tongban.onboarding.roles import Answer, input_leaves
+from tongban.onboarding.write_identity import account_fields, identity_lines, is_signature
 from tongban.onboarding.yamltext import block, flow, line, nested, scalar
 
 ROLE_WORDS = {
@@ -24,7 +25,6 @@ ROLE_WORDS = {
     "cursor": "cursor of the page",
     "size": "rows per page",
 }
-IDENTITY_WORDS = ("appid", "appkey", "app_id", "app_key", "sign", "signature", "nonce", "timestamp")
 UNKNOWN_RECORDS = "fill.in"
 PAGE_SIZE = 100
 _FROM = re.compile(r"(?:从|from|starts? at|starting with)\s*([01])(?![0-9])", re.IGNORECASE)
@@ -77,7 +77,7 @@ def system_text(plan: Plan, to_fill: list[str]) -> str:
     ]
     to_fill.append("title and department: names and code of the office")
     lines += _soap(plan) if described.protocol == "soap" else _pinned_openapi(plan)
-    lines += _auth(plan, to_fill)
+    lines += identity_lines(described, plan.operation, to_fill)
     lines += _success(plan, to_fill)
     lines += _window(plan, to_fill)
     lines += _budget()
@@ -126,24 +126,6 @@ def _pinned_openapi(plan: Plan) -> list[str]:
         line(4, "", f"drafted from connectors/openapi/{pinned_name(plan.system, name)}{beside}"),
         line(4, "", f"sha256 {digest}"),
     ]
-
-
-def _auth(plan: Plan, to_fill: list[str]) -> list[str]:
-    lines = [line(4, f"auth: {flow(dict(item))}", "as described") for item in plan.description.auth]
-    suspects = [path for path, _ in input_leaves(plan.operation) if _is_identity(path)]
-    if suspects:
-        names = ", ".join(suspects)
-        lines.append(line(4, "", f"fill: {names} look like identity; declare a signature, e.g."))
-        example = "{kind: signed, algorithm: sm3, text: ..., send: {in: message, values: {...}}}"
-        lines.append(line(4, "", f"  auth: {example}"))
-        to_fill.append(f"interfaces.api.auth: how {names} are made")
-    if not plan.description.auth and not suspects:
-        lines.append(line(4, "auth: {kind: none}", "check: the description names no identity"))
-    return lines
-
-
-def _is_identity(path: str) -> bool:
-    return path.rpartition(".")[2].lower() in IDENTITY_WORDS
 
 
 def _success(plan: Plan, to_fill: list[str]) -> list[str]:
@@ -243,17 +225,18 @@ def _call(plan: Plan, to_fill: list[str]) -> list[str]:
         if note:
             to_fill.append(f"datasets.{plan.dataset}.call.path: constants for its placeholders")
     by_path = {path: role for role, path in plan.roles.items()}
+    account = account_fields(operation)
     values: dict[str, Any] = {}
     for path, node in input_leaves(operation):
         if path in by_path:
             optional = "?" if by_path[path] == "cursor" else ""
             values[path] = f"{{{by_path[path]}{optional}}}"
-        elif node.required and not _is_identity(path):
+        elif node.required and path not in account and not is_signature(path):
             values[path] = _constant(node)
             to_fill.append(f"datasets.{plan.dataset}.call: the value of {path}")
     for node in operation.inputs:  # lists and what we cannot look into
-        covered = any(path.split(".")[0] == node.name for path in values)
-        if node.required and not covered and not _is_identity(node.name):
+        covered = any(path.split(".")[0] == node.name for path in [*values, *account])
+        if node.required and not covered and not is_signature(node.name):
             to_fill.append(f"datasets.{plan.dataset}.call: the content of {node.name}")
             values[node.name] = [] if node.repeated else {}
     comments = {f"{{{role}}}": word for role, word in ROLE_WORDS.items()}
@@ -272,7 +255,7 @@ def _headers(plan: Plan, to_fill: list[str], comments: dict[str, str]) -> list[s
     needed = [
         node
         for node in plan.operation.headers
-        if node.required and node.name.lower() not in ours and not _is_identity(node.name)
+        if node.required and node.name.lower() not in ours and not is_signature(node.name)
     ]
     if not needed:
         return []

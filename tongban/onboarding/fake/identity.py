@@ -17,6 +17,7 @@ from connectors.templates import PLACE
 from tongban.kernel.interfaces import (
     ApiKey,
     Basic,
+    FieldsAuth,
     Interface,
     OAuth2ClientCredentials,
     Signed,
@@ -52,10 +53,11 @@ def _is_there(spec: Any, shown: Shown) -> bool:
         place = shown.headers if spec.place == "headers" else shown.query
         name = spec.name.lower() if spec.place == "headers" else spec.name
         return bool(place.get(name))
-    if isinstance(spec, Signed):
-        given: Mapping[str, Any] = getattr(shown, spec.send.place)
+    if isinstance(spec, Signed | FieldsAuth):
+        send = spec.send if isinstance(spec, Signed) else spec
+        given: Mapping[str, Any] = getattr(shown, send.place)
         lower = {str(name).lower() for name, value in given.items() if value}
-        return all(name.lower() in lower for name in spec.send.values)
+        return all(name.lower() in lower for name in send.values)
     if spec.kind.startswith("ws_security"):
         return "Security" in shown.text
     return True
@@ -80,8 +82,11 @@ def account_for(system: System, base_url: str, folder: Path) -> dict[str, Any]:
 def _secret_names(spec: Any) -> set[str]:
     """Connection fields that an identity reads."""
     names = {str(getattr(spec, name)) for name in ("key", "secret") if getattr(spec, name, None)}
-    if isinstance(spec, Signed):
-        texts = [spec.text, *spec.send.values.values()]
+    if isinstance(spec, Signed | FieldsAuth):
+        sent = (
+            [spec.text, *spec.send.values.values()] if isinstance(spec, Signed) else [spec.values]
+        )
+        texts = [str(text) for text in sent]
         matches = [match for text in texts for match in PLACE.finditer(text)]
         names |= {m.group(2) for m in matches if m.group(1) == "secret" and m.group(2)}
     return names
