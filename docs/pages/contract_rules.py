@@ -7,7 +7,9 @@ from pathlib import Path
 from docs.pages.markdown import code, page, table
 from docs.pages.usage import flow, rules_used
 from tongban.kernel.catalog import load_catalog
+from tongban.kernel.contract_rules import CROSS_KINDS
 from tongban.kernel.contracts import CLASSIFICATIONS, DIMENSIONS
+from tongban.kernel.cross_rules import PARAMETERS
 from tongban.protect.mask import KINDS as MASKS
 from tongban.validate import KINDS
 
@@ -48,6 +50,18 @@ MEANINGS = {
     "sum": ("total, parts, tolerance", "A total and its parts."),
 }  # fmt: skip
 
+CROSS = {
+    "agrees_with": "The field equals a field of the record that belongs to it (`by`), within `tolerance`; or is not after (`<=`), not before it (`>=`).",
+    "among": "The field is one of the values that the other dataset has for the same thing; a thing that it does not know is no case.",
+    "at_most_one": "Of the rows with the same `per`, at most one is in such a state (`when`) and not taken out (`unless`).",
+    "parts_sum": "A field of all parts with the same `per` adds up to `total`; parts without a value make no case.",
+}  # fmt: skip
+OVER_SEVERAL = """## Rules over several datasets
+
+They stand in the contract of the dataset whose records are listed, below the schema's `quality`, with `severity: warning`: no
+record is refused for what another department wrote. The audit joins stored rows; people are joined by blind index, names by
+hash. What sits in the quarantine makes its case *not evaluated*. `by` pairs our field with theirs, `through` names the dataset
+that stands between, `when` and `with_when` choose rows."""
 SHAPE = """## How a rule is written
 
 ```yaml
@@ -68,7 +82,7 @@ def render(root: Path) -> str:
     Raises:
         SystemExit: A kind of rule is not explained here, or one is explained that is gone.
     """
-    differ = KINDS ^ set(MEANINGS)
+    differ = (KINDS ^ set(MEANINGS)) | (CROSS_KINDS ^ set(CROSS))
     if differ:
         raise SystemExit(f"docs/pages/contract_rules.py: differs from the code in {differ}")
     used = rules_used(load_catalog(root))
@@ -77,6 +91,17 @@ def render(root: Path) -> str:
         uses = used.get(kind, [])
         shortest = min((flow(params) for _, params in uses), key=len, default="")
         rows.append((code(kind), parameters, meaning, code(shortest), str(len(uses))))
+    catalog = load_catalog(root)
+    crossed = [rule for item in catalog.contracts().values() for rule in item.cross_rules]
+    over = [
+        (
+            code(kind),
+            ", ".join(PARAMETERS[kind]),
+            meaning,
+            ", ".join(code(r.id) for r in crossed if r.kind == kind),
+        )
+        for kind, meaning in CROSS.items()
+    ]
     return page(
         "Contract rules",
         INTRO,
@@ -88,6 +113,8 @@ def render(root: Path) -> str:
         "## Explicit rules",
         table(("rule", "parameters", "kept when", "example", "uses"), rows),
         SHAPE,
+        OVER_SEVERAL,
+        table(("rule", "parameters", "kept when", "where"), over),
         "## Words of a contract",
         table(
             ("what", "values"),

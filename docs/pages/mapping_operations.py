@@ -23,7 +23,7 @@ MEANINGS = {
     "boolean": "Yes and no by their listed spellings; any other word is a finding.",
     "certificate_no": "Canonical number of a real-estate certificate, whatever brackets, blanks and zeros it came with.",
     "coalesce": "First source that is there.",
-    "code": "This system's code to the hub's, by `mappings/codes/<table>.<system>.csv`; an unknown code is a finding.",
+    "code": "This system's code to the hub's, by `mappings/codes/<table>.<system>.csv`; an unknown code is a finding. Where a code was reused, `at` names the source field with the record's own day.",
     "concat": "Sources joined; missing ones are left out.",
     "constant": "The same value in every row.",
     "credit_code": "Half width, upper case, no blanks.",

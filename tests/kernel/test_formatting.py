@@ -95,10 +95,10 @@ def test_true_and_false_leave_in_the_targets_words():
 
 
 def test_a_code_leaves_as_the_targets_code(tmp_path):
-    """A code that the target has not is null; the first of several rows wins."""
+    """A code that the target has not is null; of several spellings one goes out."""
     (tmp_path / "usage.csv").write_text("hub_code,label_zh\nhome,住宅\nshop,商业\n")
     (tmp_path / "usage.tax.csv").write_text(
-        "source_code,hub_code,direction\n10,home,both\n11,home,both\n20,shop,in\n"
+        "source_code,hub_code,direction\n10,home,both\n11,home,in\n20,shop,in\n"
     )
 
     found = run(made(("code_out", "usage")), pl.Series(["home", "shop", None]), codes=tmp_path)

@@ -9,14 +9,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tongban.quality.comparisons import COMPARISONS, Outcome
-from tongban.quality.kept import NEEDED, Kept
+from tests.mappings.city import ROOT
+from tongban.kernel.catalog import load_catalog
+from tongban.kernel.errors import ConfigInvalid
+from tongban.quality.comparisons import Outcome, comparisons_of, kept_for
+from tongban.quality.kept import Kept
 from tongban.quality.refused import RefusedRows
 from tongban.quality.stored import StoredRows
 
+CONTRACTS = load_catalog(ROOT).contracts()
+COMPARISONS = comparisons_of(CONTRACTS.values())
 CHECKS = {check.id: check for check in COMPARISONS}
 TYPES = {
-    **dict.fromkeys(("total_price", "tax_base", "price"), pl.Decimal(16, 2)),
+    **dict.fromkeys(("total_price", "tax_base", "price", "building_area"), pl.Decimal(16, 2)),
     **dict.fromkeys(("recorded_at", "paid_at", "registered_at"), pl.Datetime("us", "UTC")),
     "share": pl.Decimal(9, 6),
 }
@@ -41,18 +46,20 @@ def at(hour: int) -> datetime:
 
 def kept(**datasets: list[dict[str, Any]]) -> Kept:
     """Stored rows of some datasets, in two chunks; tokens are t0, t1 … in each dataset."""
-    made = Kept()
+    made = kept_for(COMPARISONS, CONTRACTS)
     for dataset, rows in datasets.items():
-        names = NEEDED[dataset]
+        names = made.needed[dataset]
         full = [
             {**dict.fromkeys(names), **DEFAULTS.get(dataset, {}), **row, "token": f"t{i}"}
             for i, row in enumerate(rows)
         ]
         frame = pl.DataFrame(full, schema={n: TYPES.get(n, pl.String) for n in ("token", *names)})
+        fields = {name: CONTRACTS[dataset].field(name) for name in names}
+        people = [n for n, item in fields.items() if item.index and item.is_classified]
         for part in (frame[:1], frame[1:]):
-            indexes = [name for name in names if name.endswith("_index")]
-            plain = part.select(name for name in names if name not in indexes)
-            made.add(dataset, StoredRows(part["token"], plain, part.select(indexes), b""))
+            plain = part.select(name for name in names if name not in people)
+            indexes = part.select(pl.col(people).name.suffix("_index"))
+            made.add(dataset, StoredRows(part["token"], plain, indexes, b""))
     return made
 
 
@@ -76,7 +83,7 @@ def outcome(check: str, made: Kept) -> Outcome:
 def person(index: str, name: str, field: str = "name", **more: Any) -> dict[str, Any]:
     """A party, payer or holder."""
     prefix = "payer_id_no" if field == "payer_name" else "id_no"
-    return {f"{prefix}_index": index, field: name, **more}
+    return {prefix: index, field: name, **more}
 
 
 def test_payer_with_the_contracts_name_is_fine():
@@ -319,6 +326,87 @@ def test_right_is_not_registered_before_the_tax_is_paid(registered, bad):
     assert Outcome(compared=1, bad=bad) == outcome("paid_before_registered", made)
 
 
+@pytest.mark.parametrize(
+    ("area", "bad"), [("98.50", ()), ("98.52", ()), ("98.53", ("t0",)), ("89.50", ("t0",))]
+)
+def test_registered_area_must_be_the_contracts_area(area, bad):
+    """Within two hundredths of a square metre, for roundings."""
+    made = kept(
+        sale_contract=[{"building_area": Decimal("98.50")}],
+        real_estate_right=[{"building_area": Decimal(area)}],
+    )
+
+    assert Outcome(compared=1, bad=bad) == outcome("registered_area", made)
+
+
+@pytest.mark.parametrize(("seller", "bad"), [("i1", ()), ("i9", ("t0",))])
+def test_seller_must_be_a_holder_of_the_unit(seller, bad):
+    """Whoever never held it cannot sell it; the buyer is not asked."""
+    made = kept(
+        sale_contract=[{"contract_kind": "existing_house"}],
+        sale_contract_party=[
+            person(seller, "张伟", role="seller"),
+            person("i2", "李娜", role="buyer"),
+        ],
+        right_holder=[person("i1", "张伟", unit_no="U1"), person("i3", "王芳", unit_no="U1")],
+    )
+
+    assert Outcome(compared=1, bad=bad) == outcome("seller_holds_right", made)
+
+
+@pytest.mark.parametrize(
+    ("contract", "holder"),
+    [
+        ({"contract_kind": "new_house"}, {"unit_no": "U1"}),
+        ({"contract_kind": "existing_house"}, {"unit_no": "U2"}),
+    ],
+)
+def test_seller_is_not_judged_without_a_known_right(contract, holder):
+    """A new house has no holder yet, and an unknown unit says nothing about anybody."""
+    made = kept(
+        sale_contract=[contract],
+        sale_contract_party=[person("i9", "张伟", role="seller")],
+        right_holder=[person("i1", "王芳", **holder)],
+    )
+
+    assert Outcome(compared=0) == outcome("seller_holds_right", made)
+
+
+def test_seller_is_not_judged_while_a_holder_of_the_unit_is_quarantined():
+    """The missing holder may be the seller."""
+    made = kept(
+        sale_contract=[{"contract_kind": "existing_house"}],
+        sale_contract_party=[person("i9", "张伟", role="seller")],
+        right_holder=[person("i1", "王芳", unit_no="U1")],
+    )
+
+    found = outcome("seller_holds_right", refuse(made, "right_holder", unit_no=["U1"]))
+
+    assert Outcome(compared=0, skipped=1) == found
+
+
+def test_seller_who_holds_something_unknown_is_not_judged():
+    """A right whose unit number was lost may be of this very unit."""
+    made = kept(
+        sale_contract=[{"contract_kind": "existing_house"}],
+        sale_contract_party=[person("i9", "张伟", role="seller")],
+        right_holder=[
+            person("i1", "王芳", unit_no="U1"),
+            person("i9", "张伟", business_no="B2", unit_no=None),
+        ],
+    )
+
+    assert Outcome(compared=0, skipped=1) == outcome("seller_holds_right", made)
+
+
+def test_two_rules_with_one_name_are_refused():
+    """The report, the findings and the scores list them by it."""
+    twin = CONTRACTS["taxpayer"]
+
+    with pytest.raises(ConfigInvalid, match=r"taxpayer\.taxpayer_name end in the same name"):
+        comparisons_of([twin, twin])
+
+
 @pytest.mark.parametrize("check", COMPARISONS, ids=lambda check: check.id)
 def test_check_is_left_out_where_one_side_has_no_rows(check):
     """Zero bad of zero compared would look like a success."""
@@ -336,8 +424,8 @@ def test_kept_columns_hold_no_name():
 
 def test_checks_name_datasets_whose_columns_are_kept():
     """And every check has its own id, in two languages."""
-    assert len(COMPARISONS) == len(CHECKS)
+    assert 13 == len(COMPARISONS) == len(CHECKS)
     for check in COMPARISONS:
-        assert {check.dataset, check.other, *check.through} <= set(NEEDED)
+        assert {check.dataset, check.other, *check.through} <= set(CONTRACTS)
         assert check.label
         assert check.english.isascii() or "≤" in check.english

@@ -8,11 +8,13 @@ import pytest
 
 from tests.contracts.odcs import contract_of
 from tongban.kernel.calendar import WorkingDays
-from tongban.quality.comparisons import COMPARISONS, Outcome
+from tongban.quality.comparisons import Outcome, comparisons_of
 from tongban.quality.rectification import RectificationList, overdue
 
 MONDAY = date(2026, 3, 2)
-CHECK = next(check for check in COMPARISONS if check.id == "payer_name")
+CHECK = next(
+    check for check in comparisons_of([contract_of("deed_tax_payment")]) if check.id == "payer_name"
+)
 OWNER = contract_of(CHECK.dataset).owner
 HOLIDAY = date(2026, 3, 5)
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from tongban.kernel.agreements import agreement_problems, check_codes
 from tongban.kernel.codes import CodeTables
 from tongban.kernel.contract_terms import END_OF_SUPPORT, major_name
 from tongban.kernel.contracts import Contract, load_contract
@@ -311,8 +312,9 @@ class Catalog:
             return problems
         for dataset, (_, path) in self._paths.items():
             attempt(lambda path=path: check_contract(path, root=self.root))  # type: ignore[misc]
-            attempt(lambda dataset=dataset: self._check_codes(dataset))  # type: ignore[misc]
+            attempt(lambda dataset=dataset: check_codes(self, dataset))  # type: ignore[misc]
         problems += major_problems(self)
+        problems += agreement_problems(self)
         for route in self.pull_routes:
             for dataset in route.datasets:
                 attempt(lambda s=route.system, d=dataset: self._check_in(s, d))  # type: ignore[misc]
@@ -320,12 +322,6 @@ class Catalog:
         for push in self.push_routes:
             attempt(lambda push=push: self._check_out(push))  # type: ignore[misc]
         return list(dict.fromkeys(problems))
-
-    def _check_codes(self, dataset: str) -> None:
-        """Every code table that a contract names exists."""
-        for item in self.contract(dataset).fields:
-            if item.code_table is not None:
-                self.codes.table(item.code_table)
 
     def _check_in(self, system: str, dataset: str) -> None:
         """A pulled dataset has a mapping that fits its contract."""
@@ -383,9 +379,7 @@ class Catalog:
         """A pushed dataset has an outgoing mapping that fits its contracts."""
         mapping = self.push_mapping(route.target, route.dataset)
         check_mapping_name(mapping, route.dataset, self.root)
-        wanted = [mapping.dataset, *(child.dataset for child in mapping.children.values())]
-        contracts = {name: self.contract(name) for name in wanted}
-        check_push_mapping(mapping, contracts, root=self.root)
+        check_push_mapping(mapping, self.contracts(), self.codes, root=self.root)
 
 
 def load_catalog(root: Path) -> Catalog:

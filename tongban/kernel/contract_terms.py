@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from tongban.kernel.drifts import DriftLimits, drift_limits
+from tongban.kernel.retention import Retention, read_retention
 from tongban.kernel.yamlfile import YamlFile, suggestion
 
 END_OF_SUPPORT = "endOfSupport"
@@ -57,9 +58,53 @@ def drift_of(file: YamlFile, custom: dict[str, Any]) -> DriftLimits:
     """The drift limits, with their place in the file."""
     if "drift" not in custom:
         return DriftLimits()
+    where = ("customProperties", _place(file, "drift"), "value")
+    return drift_limits(file, where, custom["drift"])
+
+
+def retention_of(file: YamlFile, custom: dict[str, Any]) -> Retention:
+    """The terms after which what is over goes."""
+    if "retention" not in custom:
+        return Retention()
+    where = ("customProperties", _place(file, "retention"), "value")
+    return read_retention(file, where, custom["retention"])
+
+
+def limit_of(
+    file: YamlFile, custom: dict[str, Any], name: str, share: float, rows: int
+) -> tuple[float, int]:
+    """Share and rows of a limit, by default those that are given here."""
+    value = custom.get(name)
+    if value is None:
+        return share, rows
+    where = ("customProperties", _place(file, name), "value")
+    if not isinstance(value, dict):
+        file.fail(where, f"{name}: expected a share and rows, such as {{share: 0.2, rows: 50}}")
+    for word in value:
+        if word not in {"share", "rows"}:
+            hint = suggestion(str(word), ("share", "rows"))
+            file.fail((*where, str(word)), f'{name}: unknown key "{word}"{hint}')
+    given, most = value.get("share", share), value.get("rows", rows)
+    if not isinstance(given, int | float) or isinstance(given, bool) or not 0 <= given <= 1:
+        file.fail((*where, "share"), f"{name}: expected a share from 0 to 1")
+    if not isinstance(most, int) or isinstance(most, bool) or most < 0:
+        file.fail((*where, "rows"), f"{name}: expected a whole number of rows")
+    return float(given), most
+
+
+def days_of(file: YamlFile, custom: dict[str, Any], name: str, default: int) -> int:
+    """A term in days."""
+    value = custom.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        place = ("customProperties", _place(file, name), "value")
+        file.fail(place, f"{name}: expected a whole number of days, at least 1")
+    return value
+
+
+def _place(file: YamlFile, name: str) -> int:
+    """Position of a contract's own custom property."""
     listed = file.data["customProperties"]
-    place = next(i for i, item in enumerate(listed) if item.get("property") == "drift")
-    return drift_limits(file, ("customProperties", place, "value"), custom["drift"])
+    return next(i for i, item in enumerate(listed) if item.get("property") == name)
 
 
 def key_of(file: YamlFile, schema: dict[str, Any]) -> tuple[str, ...]:

@@ -14,59 +14,43 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from tongban.kernel.contract_rules import DIMENSIONS, RULE_KINDS, Rule, Severity, read_rules
 from tongban.kernel.contract_terms import (
     custom_properties,
+    days_of,
     drift_of,
     key_of,
+    limit_of,
     major_name,
     major_of,
+    retention_of,
     supported_until,
 )
+from tongban.kernel.cross_rules import CrossRule, read_cross_rules
 from tongban.kernel.drifts import DriftLimits
+from tongban.kernel.retention import Retention
 from tongban.kernel.yamlfile import YamlFile, load_yaml, suggestion
 
 FieldType = Literal["string", "integer", "decimal", "date", "datetime", "boolean", "month"]
-Severity = Literal["error", "warning"]
+
+__all__ = [
+    "CLASSIFICATIONS",
+    "DIMENSIONS",
+    "RULE_KINDS",
+    "Contract",
+    "Field",
+    "FieldType",
+    "Rule",
+    "Severity",
+    "load_contract",
+]
 
 CLASSIFICATIONS = ("public", "internal", "restricted", "sensitive")
-DIMENSIONS = (
-    "accuracy",
-    "completeness",
-    "conformity",
-    "consistency",
-    "coverage",
-    "timeliness",
-    "uniqueness",
-)
-RULE_KINDS = frozenset(
-    {
-        "resident_id",
-        "credit_code",
-        "organisation_code",
-        "registration_no",
-        "real_estate_unit",
-        "certificate_no",
-        "licence_id",
-        "phone",
-        "month",
-        "not_future",
-        "compare",
-        "sum",
-        "product",
-        "ratio_between",
-        "required_when",
-        "absent_when",
-        "one_of_required",
-        "id_by_type",
-        "in",
-        "expression",
-    }
-)
 _TYPES: dict[str, FieldType] = {
     "string": "string",
     "integer": "integer",
@@ -77,7 +61,7 @@ _TYPES: dict[str, FieldType] = {
 }
 _FIELD_PROPERTIES = frozenset({"index", "mask", "codeTable", "format", "unit"})
 _CONTRACT_PROPERTIES = frozenset(
-    {"changeTime", "deleteLimit", "dirtyLimit", "drift", "owner", "rectificationDays"}
+    {"changeTime", "deleteLimit", "dirtyLimit", "drift", "owner", "rectificationDays", "retention"}
 )
 Bound = Decimal | date | None
 
@@ -115,19 +99,6 @@ class Field:
         return self.classification == "sensitive"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One explicit rule; rules that follow from a property have no Rule of their own."""
-
-    id: str
-    kind: str
-    fields: tuple[str, ...]
-    params: dict[str, Any]
-    severity: Severity
-    dimension: str
-    description: str
-
-
 @dataclass(frozen=True)
 class Contract:
     """One dataset's contract, one major version.
@@ -138,6 +109,8 @@ class Contract:
         changed_at: Field with the source's change time, or None.
         dirty_share, dirty_rows: A batch of at least `dirty_rows` rows is refused when more than
             this share of it would be quarantined.
+        rules: What one row must keep, by itself.
+        cross_rules: What only several datasets together show; the audit's business.
         digest: SHA-256 of the file's text, lower hex.
         delete_share, delete_rows: A snapshot is refused when more than `delete_rows` records and
             more than this share of the stored ones are not in it.
@@ -162,6 +135,8 @@ class Contract:
     status: str = "active"
     supported_until: date | None = None
     drift: DriftLimits = field(default_factory=DriftLimits)
+    retention: Retention = field(default_factory=Retention)
+    cross_rules: tuple[CrossRule, ...] = ()
 
     @property
     def major(self) -> int:
@@ -217,8 +192,8 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         for i, item in enumerate(schema.get("properties") or [])
     )
     custom = custom_properties(file, (), data, _CONTRACT_PROPERTIES)
-    limit = custom.get("dirtyLimit") or {}
-    deletes = custom.get("deleteLimit") or {}
+    dirty = limit_of(file, custom, "dirtyLimit", 1.0, 0)
+    deletes = limit_of(file, custom, "deleteLimit", 0.1, 20)
     version = str(data.get("version") or file.fail((), 'the key "version" is missing; add it'))
     contract = Contract(
         dataset=major_name(str(schema["name"]), major_of(file, version)),
@@ -227,14 +202,16 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         owner=str(custom.get("owner") or file.fail((), "customProperties: owner is missing")),
         key=key_of(file, schema),
         fields=fields,
-        rules=_rules(file, schema, fields),
+        rules=read_rules(file, schema, {item.name for item in fields}),
+        cross_rules=read_cross_rules(file, schema, {item.name for item in fields}),
         changed_at=custom.get("changeTime"),
-        dirty_share=float(limit.get("share", 1.0)),
-        dirty_rows=int(limit.get("rows", 0)),
-        delete_share=float(deletes.get("share", 0.1)),
-        delete_rows=int(deletes.get("rows", 20)),
+        dirty_share=dirty[0],
+        dirty_rows=dirty[1],
+        delete_share=deletes[0],
+        delete_rows=deletes[1],
         drift=drift_of(file, custom),
-        rectification_days=int(custom.get("rectificationDays", 5)),
+        retention=retention_of(file, custom),
+        rectification_days=days_of(file, custom, "rectificationDays", 5),
         digest=hashlib.sha256(file.text.encode()).hexdigest(),
         path=path,
         description=dict(data.get("description") or {}),
@@ -269,7 +246,14 @@ def _field(file: YamlFile, where: tuple[str | int, ...], item: dict[str, Any]) -
     custom = custom_properties(file, where, item, _FIELD_PROPERTIES)
     options = item.get("logicalTypeOptions") or {}
     kind: FieldType = "month" if custom.get("format") == "month" else _TYPES[logical]
-    precision, scale = _precision(str(item.get("physicalType") or ""), kind)
+    try:
+        precision, scale = _precision(str(item.get("physicalType") or ""), kind)
+    except ValueError:
+        file.fail((*where, "physicalType"), "expected a physicalType such as numeric(12,2)")
+    try:
+        bounds = [_bound(options.get(name), kind) for name in ("minimum", "maximum")]
+    except (ValueError, InvalidOperation):
+        file.fail((*where, "logicalTypeOptions"), f"minimum and maximum must be {kind}")
     return Field(
         name=name,
         label=str(item.get("businessName") or name),
@@ -283,8 +267,8 @@ def _field(file: YamlFile, where: tuple[str | int, ...], item: dict[str, Any]) -
         min_length=options.get("minLength"),
         max_length=options.get("maxLength"),
         pattern=options.get("pattern"),
-        minimum=_bound(options.get("minimum"), kind),
-        maximum=_bound(options.get("maximum"), kind),
+        minimum=bounds[0],
+        maximum=bounds[1],
         code_table=custom.get("codeTable"),
     )
 
@@ -307,78 +291,3 @@ def _bound(value: Any, kind: FieldType) -> Bound:
     if kind in {"date", "datetime"}:
         return value if isinstance(value, date) else date.fromisoformat(str(value))
     return Decimal(str(value))
-
-
-def _rules(file: YamlFile, schema: dict[str, Any], fields: tuple[Field, ...]) -> tuple[Rule, ...]:
-    """Rules of all properties and of the schema, ids unique, fields existing."""
-    names = {item.name for item in fields}
-    found: list[Rule] = []
-    for i, item in enumerate(schema.get("properties") or []):
-        for j, quality in enumerate(item.get("quality") or []):
-            where = ("schema", 0, "properties", i, "quality", j)
-            found.append(_rule(file, where, quality, names, own=str(item["name"])))
-    for j, quality in enumerate(schema.get("quality") or []):
-        found.append(_rule(file, ("schema", 0, "quality", j), quality, names, own=None))
-    seen: set[str] = set()
-    for rule in found:
-        if rule.id in seen:
-            file.fail(("schema", 0), f'two rules have the id "{rule.id}"; rename one')
-        seen.add(rule.id)
-    return tuple(found)
-
-
-def _rule(
-    file: YamlFile,
-    where: tuple[str | int, ...],
-    quality: dict[str, Any],
-    names: set[str],
-    *,
-    own: str | None,
-) -> Rule:
-    """One quality entry of our engine as a Rule."""
-    body = quality.get("implementation")
-    if quality.get("engine") != "tongban" or not isinstance(body, dict):
-        file.fail(where, "expected a quality entry with engine: tongban and an implementation")
-    kind = str(body.get("rule"))
-    if kind not in RULE_KINDS:
-        place = (*where, "implementation", "rule")
-        file.fail(place, f'unknown rule "{kind}"{suggestion(kind, RULE_KINDS)}')
-    params = {name: value for name, value in body.items() if name != "rule"}
-    if own is not None and "field" not in params:
-        params["field"] = own
-    used = tuple(dict.fromkeys(_fields_of(params)))
-    for name in used:
-        if name not in names:
-            place = (*where, "implementation")
-            file.fail(place, f'the rule names the field "{name}"{suggestion(name, names)}')
-    severity = quality.get("severity", "error")
-    if severity not in {"error", "warning"}:
-        file.fail((*where, "severity"), 'severity is "error" or "warning"')
-    dimension = str(quality.get("dimension", "conformity"))
-    if dimension not in DIMENSIONS:
-        hint = suggestion(dimension, DIMENSIONS)
-        file.fail((*where, "dimension"), f'unknown dimension "{dimension}"{hint}')
-    return Rule(
-        id=str(quality.get("id") or quality.get("name") or file.fail(where, "a rule has no id")),
-        kind=kind,
-        fields=used,
-        params=params,
-        severity=severity,
-        dimension=dimension,
-        description=str(quality.get("description") or kind),
-    )
-
-
-_FIELD_PARAMS = ("field", "left", "right", "total", "result", "numerator", "denominator")
-_FIELD_LIST_PARAMS = ("fields", "parts", "factors")
-
-
-def _fields_of(params: dict[str, Any]) -> list[str]:
-    """Every field name that a rule's parameters mention, in order."""
-    found = [str(params[name]) for name in _FIELD_PARAMS if params.get(name) is not None]
-    for name in _FIELD_LIST_PARAMS:
-        found += [str(item) for item in params.get(name) or []]
-    when = params.get("when") or {}
-    found += [str(item) for item in when]
-    found += [str(params[name]) for name in ("number", "type") if params.get(name) is not None]
-    return found

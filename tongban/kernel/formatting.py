@@ -130,7 +130,7 @@ def _build(op: Op, codes: CodeTables, target: str, mask: Mask) -> Run:  # noqa: 
     args = _Out(op)
     match op.name:
         case "code_out":
-            table = codes.from_hub(str(args.get("table")), target)
+            table = _table(op, str(args.get("table")), codes, target)
             return lambda s: code_out(s, table)
         case "text_date" | "text_datetime":
             pattern = strftime_pattern(str(args.get("format")), op)
@@ -168,6 +168,14 @@ def _build(op: Op, codes: CodeTables, target: str, mask: Mask) -> Run:  # noqa: 
     raise ConfigInvalid(
         f'{op.where}: unknown outgoing operation "{op.name}"{suggestion(op.name, OUT_OPERATIONS)}'
     )
+
+
+def _table(op: Op, name: str, codes: CodeTables, target: str) -> dict[str, str]:
+    """The hub's codes in the target's words."""
+    try:
+        return codes.from_hub(name, target)
+    except ConfigInvalid as exc:
+        raise ConfigInvalid(f"{op.where}: {op.name} cannot translate: {exc}") from exc
 
 
 def strftime_pattern(text: str, op: Op) -> str:

@@ -13,11 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tongban.kernel.codes import CodeTables
 from tongban.kernel.contract_terms import major_name
 from tongban.kernel.contracts import Contract
 from tongban.kernel.records import RecordShape
 from tongban.kernel.yamlfile import YamlFile, load_yaml, parse_model, suggestion
 
+_SOURCES_IN_ARGUMENTS = (("id_by_type", "type"), ("code", "at"))
 SPECIAL_SOURCES = frozenset({"$guid", "$op", "$version", "$now", "$digest"})
 
 
@@ -70,9 +72,10 @@ class Mapping:
         for item in self.fields.values():
             used += item.sources
             used += [
-                str(op.args["type"])
+                str(op.args[argument])
                 for op in item.ops
-                if op.name == "id_by_type" and isinstance(op.args, dict) and "type" in op.args
+                for name, argument in _SOURCES_IN_ARGUMENTS
+                if op.name == name and isinstance(op.args, dict) and argument in op.args
             ]
         fields = tuple(dict.fromkeys(used))
         return RecordShape(
@@ -97,6 +100,7 @@ class PushMapping:
         where: Only rows whose field has one of the values are sent.
         fields: Dotted target path → how it is made.
         children: Dotted target path of a list → its rows.
+        examples: `{"given": …, "children": …, "expect": …}` documents that are tests.
     """
 
     target: str
@@ -107,6 +111,7 @@ class PushMapping:
     children: dict[str, PushChild]
     digest: str
     path: Path
+    examples: tuple[dict[str, Any], ...] = ()
 
 
 class _Strict(BaseModel):
@@ -146,6 +151,7 @@ class _PushModel(_Strict):
     where: dict[str, list[str]] = {}
     fields: dict[str, _FieldModel]
     children: dict[str, _ChildModel] = {}
+    examples: list[dict[str, Any]] = []
 
 
 def load_mapping(path: Path, *, root: Path | None = None) -> Mapping:
@@ -191,6 +197,7 @@ def load_push_mapping(path: Path, *, root: Path | None = None) -> PushMapping:
         },
         digest=_digest(file),
         path=path,
+        examples=tuple(model.examples),
     )
 
 
@@ -211,21 +218,44 @@ def check_mapping(mapping: Mapping, contract: Contract, *, root: Path | None = N
 
 
 def check_push_mapping(
-    mapping: PushMapping, contracts: dict[str, Contract], *, root: Path | None = None
+    mapping: PushMapping,
+    contracts: dict[str, Contract],
+    codes: CodeTables | None = None,
+    *,
+    root: Path | None = None,
 ) -> None:
-    """Hold an outgoing mapping against the contracts that it reads; raises ConfigInvalid."""
+    """Hold an outgoing mapping against the contracts that it reads; raises ConfigInvalid.
+
+    With `codes`, the values of `where` must be codes of their fields' tables.
+    """
     file = load_yaml(mapping.path, root=root)
     own = contracts[mapping.dataset]
     _check_sources(file, ("fields",), mapping.fields, own)
-    for name in mapping.where:
-        if name not in own.by_name:
-            hint = suggestion(name, own.by_name)
-            file.fail(("where", name), f'the contract has no field "{name}"{hint}')
+    for name, values in mapping.where.items():
+        _known_field(file, ("where", name), name, own)
+        table = own.field(name).code_table
+        known = codes.known(table) if codes is not None and table else frozenset(values)
+        for i, value in enumerate(values):
+            if value not in known:
+                hint = suggestion(value, known)
+                file.fail(("where", name, i), f'{name} has no code "{value}"{hint}')
     for path, child in mapping.children.items():
         if child.dataset not in contracts:
             hint = suggestion(child.dataset, contracts)
             file.fail(("children", path, "dataset"), f'no contract "{child.dataset}"{hint}')
+        for ours, theirs in child.on.items():
+            _known_field(file, ("children", path, "on", ours), ours, contracts[child.dataset])
+            _known_field(file, ("children", path, "on", ours), theirs, own)
         _check_sources(file, ("children", path, "fields"), child.fields, contracts[child.dataset])
+
+
+def _known_field(
+    file: YamlFile, where: tuple[str | int, ...], name: str, contract: Contract
+) -> None:
+    """Refuse a name that the contract has not."""
+    if name not in contract.by_name:
+        hint = suggestion(name, contract.by_name)
+        file.fail(where, f'the contract {contract.dataset} has no field "{name}"{hint}')
 
 
 def _check_sources(

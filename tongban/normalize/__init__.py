@@ -11,6 +11,7 @@ Nothing here opens a file, a socket or a database, and nothing here decides what
 
 from __future__ import annotations
 
+from tongban.normalize.examples import example_problems
 from tongban.normalize.operations import OPERATIONS
 from tongban.normalize.plan import (
     Normalized,
@@ -26,5 +27,6 @@ __all__ = [
     "Normalized",
     "apply",
     "compile_mapping",
+    "example_problems",
     "shape_of",
 ]

@@ -24,7 +24,7 @@ from tongban.kernel.calendar import load_working_days
 from tongban.kernel.contracts import Contract
 from tongban.kernel.records import BEIJING
 from tongban.quality import journal, report
-from tongban.quality.comparisons import COMPARISONS, Comparison, Outcome
+from tongban.quality.comparisons import Comparison, Outcome, comparisons_of, kept_for
 from tongban.quality.drifted import NewCode, Ticket, read_new_codes, read_tickets
 from tongban.quality.engines import GreatExpectations, disagreements
 from tongban.quality.kept import Kept
@@ -134,7 +134,9 @@ def run_audit(hub: Hub, *, day: date | None = None) -> dict[str, Any]:
 def examine(hub: Hub, day: date) -> Audit:
     """Steps 1 to 4; reads only."""
     started_at = datetime.now(BEIJING)
-    kept = Kept()
+    contracts = hub.catalog.contracts()
+    checks = comparisons_of(contracts.values())
+    kept = kept_for(checks, contracts)
     engine = GreatExpectations()
     with snapshot(hub.engine) as conn:
         measured = _measure(hub, conn, kept, started_at)
@@ -143,12 +145,12 @@ def examine(hub: Hub, day: date) -> Audit:
         listed = RectificationList(
             day,
             load_working_days(hub.settings.root / "mappings" / "calendar" / "working_days.csv"),
-            hub.catalog.contracts(),
+            contracts,
             journal.known_since(conn, day),
         )
         past = journal.trend(conn, day)
         native, differing = _count_again(hub, conn, engine, measured, listed)
-    compared = [(c, found) for c in COMPARISONS if (found := c.outcome(kept)) is not None]
+    compared = [(c, found) for c in checks if (found := c.outcome(kept)) is not None]
     for item in measured:
         listed.add_rules(item)
     for check, outcome in compared:
