@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
@@ -74,7 +74,9 @@ class BudgetKeeper:
         if not self.budget.hours:
             return None
         now = self._clock.now().astimezone(BEIJING)
-        left = max(seconds_inside(now, span) for span in self.budget.hours)
+        left = seconds_allowed(now, self.budget.hours)
+        if left is None:
+            return None
         left -= self.budget.stop_before_s
         if left <= 0:
             spans = ", ".join(f"{span.start}-{span.end}" for span in self.budget.hours)
@@ -218,6 +220,20 @@ def seconds_inside(now: datetime, span: Hours) -> float:
         if opens <= now < closes:
             return (closes - now).total_seconds()
     return 0.0
+
+
+def seconds_allowed(now: datetime, spans: Sequence[Hours]) -> float | None:
+    """Tell the seconds until calls are no longer allowed, 0 if they are not; None: they always are.
+
+    Spans that touch are one: whoever is open around the clock has no end at midnight.
+    """
+    end = now
+    while end - now < _DAY:
+        inside = max(seconds_inside(end, span) for span in spans)
+        if inside <= 0:
+            return (end - now).total_seconds()
+        end += timedelta(seconds=inside)
+    return None
 
 
 def _minutes(text: str) -> int:

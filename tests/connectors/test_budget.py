@@ -48,6 +48,27 @@ def test_the_whole_day_is_a_span():
     assert 1 == seconds_inside(at(23, 59, 59), whole)
 
 
+@pytest.mark.parametrize(
+    "spans", [["00:00-24:00"], ["18:30-24:00", "00:00-18:30"], ["08:00-20:00", "19:00-08:00"]]
+)
+def test_hours_without_a_gap_have_no_end(spans):
+    """Nobody who is open around the clock is left alone before midnight."""
+    hours = [dict(zip(("from", "to"), span.split("-"), strict=True)) for span in spans]
+    keeper = BudgetKeeper("x", Budget.model_validate({"hours": hours}), FakeClock(at(23, 59, 30)))
+
+    assert keeper.seconds_left() is None
+
+
+def test_a_night_in_two_spans_ends_in_the_morning():
+    """Midnight between them is no end."""
+    spans = [{"from": "18:30", "to": "24:00"}, {"from": "00:00", "to": "07:00"}]
+    budget = Budget.model_validate({"hours": spans, "stop_before_s": 60})
+
+    left = BudgetKeeper("x", budget, FakeClock(at(23, 59, 30))).seconds_left()
+
+    assert 7 * 3600 + 30 - 60 == left
+
+
 def test_hours_are_beijing_hours_whatever_the_clock_says():
     """A server in UTC keeps the department's night."""
     from datetime import UTC
