@@ -30,6 +30,14 @@ PLAIN = st.text(st.characters(blacklist_characters="*", blacklist_categories=["C
         ("code", "91620802MA0000015X", "91************015X"),
         ("code", "1234", "***"),
         ("text", "任何内容", "***"),
+        ("bank_account", "6222020111122223333", "***************3333"),
+        ("bank_account", "12345", "1***5"),
+        ("date", "1985-03-14", "1985-**-**"),
+        ("date", "14.3.1985", "***"),
+        ("email", "li.si@example.cn", "l***@***"),
+        ("email", "li.si", "***"),
+        ("plate", "甘L12345", "甘L***5"),
+        ("plate", "L1", "***"),
     ],
 )
 def test_value_is_shown_as_its_kind_allows(kind, value, shown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +37,7 @@ def check(*, json_output: Json = False) -> None:
     from tongban.kernel.settings import load_settings
     from tongban.onboarding.compiling import compile_problems
     from tongban.onboarding.plain_http import plain_warnings
+    from tongban.protect.suites import NATIONAL, signatures_of, suite_of
 
     settings = load_settings()
     catalog = load_catalog(settings.root)
@@ -49,8 +51,10 @@ def check(*, json_output: Json = False) -> None:
         "pulls": sum(len(route.datasets) for route in catalog.pull_routes),
         "pushes": len(catalog.push_routes),
     }
+    suite = suite_of(os.environ)
+    crypto = {"suite": suite.name, "signatures": signatures_of(suite)}
     if json_output:
-        print_json({"problems": problems, "warnings": warnings, **counts})
+        print_json({"problems": problems, "warnings": warnings, **counts, **crypto})
     elif problems:
         for problem in problems:
             console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
@@ -59,6 +63,9 @@ def check(*, json_output: Json = False) -> None:
         for warning in warnings:
             console.print(warning, style="yellow", markup=False, highlight=False, soft_wrap=True)
         console.print(f"all right: {words}", style="green")
+        if suite.name == NATIONAL:
+            told = f"suite {suite.name}: {crypto['signatures']}"
+            console.print(told, style="yellow", highlight=False, markup=False)
         if waiting := [f"{name} v{major}" for name, major in unreleased(catalog)]:
             told = f"not released as they are: {', '.join(waiting)} (`tongban contract release`)"
             console.print(told, style="yellow", soft_wrap=True, highlight=False, markup=False)
@@ -131,11 +138,11 @@ def _window(since: str | None, until: str | None) -> Window | None:
 
     if since is None and until is None:
         return None
-    end = _moment(until) if until else datetime.now(BEIJING)
-    return Window(since=_moment(since) if since else None, until=end)
+    end = moment(until) if until else datetime.now(BEIJING)
+    return Window(since=moment(since) if since else None, until=end)
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """An aware moment; Beijing time when the text has no zone."""
     from tongban.kernel.records import BEIJING
 

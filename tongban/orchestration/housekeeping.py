@@ -9,26 +9,32 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.yamlfile import suggestion
 
 if TYPE_CHECKING:
     from tongban.pipeline import Hub
+
+ALL_KEYS = "all"
 
 _DUE = """
 SELECT dataset, count(*) FROM hub.outbox
 WHERE state IN ('queued', 'sent', 'waiting_parent') AND next_try_at <= now() AND held_by IS NULL
 GROUP BY dataset
 """
+# Pages hold rows of several datasets: the shortest of their terms counts.
 _OLD = """
-SELECT landing FROM hub.transfer
-WHERE direction = 'pull' AND landing IS NOT NULL
-GROUP BY landing
-HAVING bool_and(state = 'finished' OR error_code = 'fatal.major_not_admitted')
-   AND max(finished_at) < now() - make_interval(days => %(days)s)
+SELECT t.landing FROM hub.transfer t
+LEFT JOIN unnest(%(names)s::text[], %(terms)s::int[]) AS own(dataset, days) USING (dataset)
+WHERE t.direction = 'pull' AND t.landing IS NOT NULL
+GROUP BY t.landing
+HAVING bool_and(t.state = 'finished' OR t.error_code = 'fatal.major_not_admitted')
+   AND max(t.finished_at) < now() - make_interval(days => min(coalesce(own.days, %(days)s)))
 """
 _FORGET = "UPDATE hub.transfer SET landing = NULL WHERE landing = ANY(%(landings)s)"
-_ORIGIN = """
-SELECT system, dataset FROM hub.transfer
-WHERE transfer_id::text = %(landing)s AND direction = 'pull' AND landing IS NOT NULL
+_NEVER_LANDED = """
+SELECT transfer_id::text FROM hub.transfer
+WHERE direction = 'pull' AND landed_at IS NULL AND transfer_id::text = ANY(%(ids)s)
+   AND coalesce(finished_at, started_at) < now() - make_interval(days => %(days)s)
 """
 
 
@@ -57,11 +63,16 @@ def requeue_parked(hub: Hub) -> int:
 def remove_landings(hub: Hub, days: int) -> int:
     """Remove landings whose transfers all finished more than `days` ago; give their number.
 
+    A contract may have another term for the pages of its dataset (`retention: {landing: …}`).
+
     Landings of failed or refused transfers stay: a person still has to look at them. A contract
     version that waits for approval needs none, since its first load reads everything anew.
     """
+    contracts = hub.catalog.contracts().values()
+    terms = {c.dataset: c.retention.landing for c in contracts if c.retention.landing is not None}
+    facts = {"days": days, "names": list(terms), "terms": list(terms.values())}
     with hub.engine.connect() as connection:
-        old = [str(row[0]) for row in connection.exec_driver_sql(_OLD, {"days": days})]
+        old = [str(row[0]) for row in connection.exec_driver_sql(_OLD, facts)]
     for landing in old:
         system, dataset, landing_id = landing.split("/")
         hub.landing.landing(system, dataset, landing_id).delete()
@@ -71,16 +82,48 @@ def remove_landings(hub: Hub, days: int) -> int:
     return len(old)
 
 
-def origin_of(hub: Hub, landing_id: str) -> tuple[str, str]:
-    """The system and the dataset whose pages a landing holds.
+def remove_broken_landings(hub: Hub, days: int) -> int:
+    """Remove what pulls left that never came to their end, `days` after their last try.
+
+    Nothing can be loaded from pages without a manifest; a pull goes on after 20 hours at most.
+    """
+    folders = {landing_id: (system, name) for system, name, landing_id in hub.landing.folders()}
+    with hub.engine.connect() as connection:
+        facts = {"ids": list(folders), "days": days}
+        old = [str(row[0]) for row in connection.exec_driver_sql(_NEVER_LANDED, facts)]
+    for landing_id in old:
+        system, dataset = folders[landing_id]
+        hub.landing.landing(system, dataset, landing_id).delete()
+    return len(old)
+
+
+def expire(hub: Hub) -> dict[str, int]:
+    """Let versions and refused rows go whose contract's term is over; give rows by kind."""
+    from tongban.custody.retention import expire as expire_dataset
+
+    total: dict[str, int] = {}
+    for contract in hub.catalog.contracts().values():
+        for kind, rows in expire_dataset(hub.engine, contract).items():
+            total[kind] = total.get(kind, 0) + rows
+    return total
+
+
+def rotate_keys(hub: Hub, scope: str) -> dict[str, dict[str, int]]:
+    """New data keys for a dataset, or for all; give rows and retired keys by scope.
 
     Raises:
-        ConfigInvalid: No transfer knows that landing, or retention has removed it.
+        ConfigInvalid: Nothing is stored under that name.
     """
+    from tongban.custody.places import scopes_of
+    from tongban.custody.rotate import rotate
+
     with hub.engine.connect() as connection:
-        found = connection.exec_driver_sql(_ORIGIN, {"landing": landing_id}).first()
-    if found is None:
-        raise ConfigInvalid(
-            f"landing {landing_id} is unknown or was removed; look for its id on the transfers page"
-        )
-    return str(found[0]), str(found[1])
+        known = scopes_of(connection)
+    if scope not in {ALL_KEYS, *known}:
+        raise ConfigInvalid(f'no dataset "{scope}" is stored{suggestion(scope, known)}')
+    done = {name: rotate(hub, name) for name in (known if scope == ALL_KEYS else [scope])}
+    return {
+        name: {"rows": found.rows, "retired": len(found.retired), "remaining": found.remaining}
+        for name, found in done.items()
+        if found is not None
+    }

@@ -1,4 +1,4 @@
-"""The maintenance DAG: take parked rows up again, remove old landings, replay one landing by hand.
+"""The maintenance DAG: take parked rows up, let go what is over; by hand: replay, new keys.
 
 Parked rows raise an alarm and do not expire; once a day they get another chance, and the Assets of
 their datasets are emitted so that the pushes start. Landings are raw pages of people's data: they
@@ -13,7 +13,6 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tongban.kernel.catalog import load_catalog
 from tongban.orchestration import deadlines, documents, schedules
 from tongban.orchestration.assets import GROUP, dataset_asset
 from tongban.orchestration.pools import LOAD_POOL
@@ -23,10 +22,12 @@ DAILY = "40 3 * * *"
 RETENTION_DAYS = 30
 PAGE = """### 维护 · maintenance
 每天 03:40：重新排队被搁置的待发记录；清理超过保留期的落地页。
-手工运行并填写 `replay_landing` 可从落地页重放一次入库。
+手工运行并填写 `replay_landing` 可从落地页重放一次入库；
+填写 `rotate_keys`（数据集名或 `all`）可轮换数据密钥。
 
-Every day at 03:40: parked rows are queued again, landings older than `retention_days` are removed.
-Run by hand with `replay_landing` to load one landing again.
+Every day at 03:40: parked rows are queued again, landings older than `retention_days` are removed,
+and what is older than its contract's `retention`. Run by hand with `replay_landing` to load one
+landing again, with `rotate_keys` (a dataset, or `all`) to give stored values new keys.
 """
 
 Document = dict[str, Any]
@@ -34,11 +35,14 @@ DUE = AssetAlias(name="tongban_due", group=GROUP)  # which datasets have rows is
 
 
 def build_maintenance_dag(root: Path) -> DAG:
-    """`maintenance`: three independent tasks."""
+    """`maintenance`: four independent tasks."""
     params = {
         "retention_days": Param(RETENTION_DAYS, type="integer", minimum=1),
         "replay_landing": Param(
             None, type=["null", "string"], description="落地编号 / landing id to load again"
+        ),
+        "rotate_keys": Param(
+            None, type=["null", "string"], description="数据集或 all / dataset, hub or all"
         ),
     }
     with DAG(
@@ -54,6 +58,7 @@ def build_maintenance_dag(root: Path) -> DAG:
         _requeue_task(root)()
         _retention_task(root)()
         _replay_task(root)()
+        _rotate_task(root)()
     return dag
 
 
@@ -90,11 +95,15 @@ def _retention_task(root: Path) -> Any:
         multiple_outputs=False,
     )
     def retention(*, params: Document) -> Document:
-        """Remove landings that no transfer has read for so many days."""
+        """Remove landings that no transfer has read for so many days, and what is over."""
         from tongban.orchestration import housekeeping
 
         with hub_of(root) as hub:
-            return {"removed": housekeeping.remove_landings(hub, params["retention_days"])}
+            days = params["retention_days"]
+            return {
+                "removed": housekeeping.remove_landings(hub, days),
+                "broken": housekeeping.remove_broken_landings(hub, days),
+            }
 
     return retention
 
@@ -110,17 +119,34 @@ def _replay_task(root: Path) -> Any:
     )
     def replay(*, params: Document) -> Document:
         """Load every dataset of the landing named in the params, children first."""
-        from tongban import pipeline
-        from tongban.orchestration import housekeeping
+        from tongban.replay import replay as load_again
 
         landing_id = params["replay_landing"]
         if not landing_id:
             raise AirflowSkipException("no replay_landing was given")
         with hub_of(root) as hub:
-            system, main = housekeeping.origin_of(hub, landing_id)
-            return {
-                dataset: loaded_counts(dataset, pipeline.load(hub, landing_id, dataset))
-                for dataset in load_catalog(root).pull_route(main, system).datasets
-            }
+            done = load_again(hub, landing_id).loaded
+            return {item.dataset: loaded_counts(item.dataset, item) for item in done}
 
     return replay
+
+
+def _rotate_task(root: Path) -> Any:
+    """Stored values get new keys, when asked for; an interrupted rotation goes on."""
+
+    @task(
+        task_id="rotate_keys",
+        pool=LOAD_POOL,
+        execution_timeout=schedules.LOAD_LIMIT,
+        multiple_outputs=False,
+    )
+    def rotate_keys(*, params: Document) -> Document:
+        """Rotate the data keys of what the params name; gives rows and retired keys."""
+        from tongban.orchestration import housekeeping
+
+        if not params["rotate_keys"]:
+            raise AirflowSkipException("no rotate_keys was given")
+        with hub_of(root) as hub:
+            return dict(housekeeping.rotate_keys(hub, params["rotate_keys"]))
+
+    return rotate_keys

@@ -6,6 +6,7 @@ is shown. A masked text never contains the plain one. Masks are for showing, nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tongban.kernel.errors import ConfigInvalid
@@ -13,12 +14,15 @@ from tongban.kernel.yamlfile import suggestion
 
 HIDDEN = "***"
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_PLATE_LENGTH = 7  # GA 36-2018; 8 for new-energy vehicles
+
 
 def mask(kind: str, value: str | None) -> str | None:
     """Show a value as its kind allows; null and empty stay as they are.
 
     Args:
-        kind: resident_id, name, phone, address, amount, code or text.
+        kind: One of `KINDS`.
         value: The plain value; an empty one stays empty.
 
     Raises:
@@ -56,6 +60,27 @@ def mask_code(value: str) -> str:
     return _ends(value, 2, 4)
 
 
+def mask_bank_account(value: str) -> str:
+    """The last 4 digits, as banks print them."""
+    return _ends(value, 0, 4)
+
+
+def mask_date(value: str) -> str:
+    """The year: of a birth, no more than an age."""
+    return f"{value[:4]}-**-**" if _DATE.match(value) else HIDDEN
+
+
+def mask_email(value: str) -> str:
+    """The first character; the host often names an employer."""
+    name, at, host = value.partition("@")
+    return f"{name[0]}{HIDDEN}@{HIDDEN}" if name and at and host else HIDDEN
+
+
+def mask_plate(value: str) -> str:
+    """Province and letter of a vehicle's plate, and its last character."""
+    return f"{value[:2]}{HIDDEN}{value[-1]}" if len(value) >= _PLATE_LENGTH else HIDDEN
+
+
 def mask_text(value: str) -> str:  # noqa: ARG001 - nothing of it is shown
     """Nothing at all."""
     return HIDDEN
@@ -78,5 +103,9 @@ KINDS: dict[str, Callable[[str], str]] = {
     "address": mask_address,
     "amount": mask_text,
     "code": mask_code,
+    "bank_account": mask_bank_account,
+    "date": mask_date,
+    "email": mask_email,
+    "plate": mask_plate,
     "text": mask_text,
 }
