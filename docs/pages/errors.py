@@ -32,6 +32,8 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "CalendarEnded": "Look at the case's dates: a deadline beyond 2060 is a mistake in them, or in the days that an item promises.",
+    "NumberClaimed": "Look who used the number first: a number of a block belongs to the window that reserved it, and to one case.",
     "MajorNotAdmitted": "Read the question in Airflow or with `bin/tongban approvals` and decide it; the older major goes on meanwhile.",
     "AnswerCodeUnknown": "Ask the department what its new code means and add it to `codes` of the compare; no answer was stored.",
     "AnswersMissing": "Show the department its call's receipt number: not every question has exactly one answer; declare `missing` where it leaves out what it has no record of.",
@@ -78,6 +80,8 @@ ADVICE = {
     "DeliveryUnclear": "Push again: the same key makes a repetition harmless.",
     "EnvelopeBroken": "A stored ciphertext was changed or moved. Restore it, and find out who did it.",
     "EvidenceBroken": "The log was changed: keep the database as it is and call the auditor.",
+    "EvidenceRolledBack": "The database is an old state or was cut off: find out who did it; after a restore on purpose, move `heads.jsonl` aside and keep it.",
+    "SignerAbsent": "Install the package that signs with the algorithm, or unset `TONGBAN_SEAL_ALGORITHM`.",
     "FencedOff": "Nothing: another worker has taken over and does the work.",
     "InterfaceChanged": "Compare the new WSDL with the pinned one; adapt mapping and system, then pin the new hash.",
     "KeyUnknown": "Restore the key ring folder that was in use when the value was sealed.",

@@ -14,7 +14,7 @@ Source: ISO/IEC 7064 (MOD 97-10); docs/decisions/0007-acceptance-number.md.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 AREA = "6208"  # Pingliang, GB/T 2260
 LENGTH = 18
@@ -39,3 +39,15 @@ def is_accept_no(text: str) -> bool:
     if len(text) != LENGTH or not (text.isascii() and text.isdigit()):
         return False
     return int(text) % _MODULUS == 1
+
+
+def parts_of(number: str) -> tuple[date, int]:
+    """Day of issue and serial of an acceptance number.
+
+    Raises:
+        ValueError: It is no acceptance number.
+    """
+    if not is_accept_no(number):
+        raise ValueError("not an acceptance number")
+    day = datetime.strptime(f"20{number[4:10]}", "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
+    return day, int(number[10:16])

@@ -15,7 +15,7 @@ from tongban.kernel.contracts import Contract
 from tongban.store.datasets import ensure_dataset
 from tongban.store.engine import open_engine, transaction
 
-HEAD = "r0010"
+HEAD = "r0011"
 """Newest revision; known here so that a start without work does not import Alembic."""
 
 _LOCK = 0x746F6E67_62616E01  # "tongban", 1: schema changes
