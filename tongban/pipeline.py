@@ -15,7 +15,7 @@ read = new + changed + same + quarantined + duplicate.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 from tongban import consent
 from tongban.admission import MajorNotAdmitted, admit, hand_over, is_admitted
 from tongban.evidence import transfers
-from tongban.evidence.log import append_load, append_receipts
+from tongban.evidence.log import append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
 from tongban.kernel.collecting import rare_collections
@@ -33,22 +33,21 @@ from tongban.kernel.errors import BatchRefused, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed, transfer_id_of
 from tongban.protect import Vault
-from tongban.pull import Manifest, fetch_window, given_window, next_window
+from tongban.pull import fetch_window, given_window, next_window
 from tongban.push import deliver
-from tongban.rows import Chunk, ahead, children_of, chunks, compile_dataset, rows_chunk
+from tongban.push.rereports import Rereporting
+from tongban.rows import ahead, children_of, chunks, compile_dataset, rows_chunk
 from tongban.store import cursors
-from tongban.store.deletes import Seen
 from tongban.store.holds import held
-from tongban.store.leases import Lease, release_lease, take_lease
-from tongban.store.load import LoadChunk, write_chunk
+from tongban.store.leases import release_lease, take_lease
 from tongban.validate import compile_contract
 from tongban.watch import note_unreadable
+from tongban.writing import cursor_after, loaded, seen_of, write_chunks
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tongban.kernel.catalog import PullRoute
-    from tongban.kernel.contracts import Contract
 
 __all__ = [
     "Hub",
@@ -136,11 +135,12 @@ def pull(
 
 
 @rare_collections()
-def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
+def load(hub: Hub, landing_id: str, dataset: str, *, replayed_as: UUID | None = None) -> Loaded:
     """Decode, normalize, validate, protect and store one dataset of a complete landing.
 
     Running it again, also after a kill at any point, has no second effect. A breaking contract
-    version that nobody has approved yet is not loaded; the outcome says so.
+    version that nobody has approved yet is not loaded; the outcome says so. `replayed_as` is a
+    further transfer of a landing that was loaded before (`tongban.replay`).
 
     Raises:
         BatchFrozen: The department's habits changed in a way that only a person may accept.
@@ -148,42 +148,43 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
         LeaseHeld: Another landing of this dataset is being loaded right now.
     """
     route, main = _route_of(hub, landing_id, dataset)
-    transfer_id = transfer_id_of(UUID(landing_id), dataset, main=main)
+    transfer_id = replayed_as or transfer_id_of(UUID(landing_id), dataset, main=main)
     try:
         admit(hub, dataset)
     except MajorNotAdmitted as exc:
         return _not_admitted(hub, transfer_id, exc)
     landing = hub.landing.landing(route.system, main, landing_id)
     plan = compile_dataset(hub.catalog, route.system, dataset)
-    children = children_of(hub.catalog, route, plan)
     manifest = landing.manifest()
     connector = hub.connector(route.system)
     lifted = consent.allowed(hub.engine, dataset, landing_id)
-    watch = consent.watch_of(
-        hub.engine,
-        hub.catalog,
-        plan.contract,
-        plan.normalize,
-        transfer_id,
-        landing_id,
-        is_snapshot=manifest.since is None,
-        lifted=lifted,
-    )
+    watch = None
+    if replayed_as is None:  # else its habits are those of its time
+        watch = consent.watch_of(
+            hub.engine,
+            hub.catalog,
+            plan.contract,
+            plan.normalize,
+            transfer_id,
+            landing_id,
+            is_snapshot=manifest.since is None,
+            lifted=lifted,
+        )
     made = chunks(
         landing.pages(),
         plan,
         connector,
         hub.keyring,
-        children=children,
+        children=children_of(hub.catalog, route, plan),
         watch=watch,
         refuse_dirty=consent.DIRTY_BATCH not in lifted,
     )
     contract = consent.loosened(plan.contract, lifted)
     lease = take_lease(hub.engine, route.system, dataset, holder=f"load {landing_id}")
     try:
-        cursor = _cursor_after(hub, route.system, dataset, manifest)
-        seen = _seen(hub, route.system, dataset, manifest)
-        _write(hub, ahead(made), contract, transfer_id, lease, cursor, seen)
+        cursor = cursor_after(hub, route.system, dataset, manifest)
+        seen = None if replayed_as else seen_of(hub, route.system, dataset, manifest)
+        done = write_chunks(hub, ahead(made), contract, transfer_id, lease, cursor, seen)
         if watch is not None:
             watch.keep(hub.engine, is_stored=True)
     except TongbanError as exc:
@@ -199,7 +200,7 @@ def load(hub: Hub, landing_id: str, dataset: str) -> Loaded:
     finally:
         connector.close()
         release_lease(hub.engine, lease)
-    return _loaded(hub, transfer_id)
+    return done
 
 
 @rare_collections()
@@ -221,7 +222,7 @@ def push(
             Vault(hub.keyring),
             hub.catalog,
             route,
-            connector,
+            Rereporting(hub.engine, target, connector),
             limit=limit,
             patience_s=PARENT_PATIENCE_S,
             evidence=append_receipts,
@@ -259,10 +260,9 @@ def ingest(hub: Hub, dataset: str, frame: pl.DataFrame) -> Loaded:
     lease = take_lease(hub.engine, HUB, dataset, holder=f"ingest {transfer_id}")
     try:
         chunk = rows_chunk(frame, contract, plan, hub.keyring)
-        _write(hub, [chunk], contract, transfer_id, lease, None)
+        return write_chunks(hub, [chunk], contract, transfer_id, lease)
     finally:
         release_lease(hub.engine, lease)
-    return _loaded(hub, transfer_id)
 
 
 @contextmanager
@@ -270,13 +270,12 @@ def _open_window(
     hub: Hub, route: PullRoute, window: Window | None, run_id: str | None
 ) -> Generator[tuple[UUID, Window]]:
     """The interrupted pull to go on with, or a new transfer of the next window; ours alone."""
-    if window is None:
-        interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset)
-        if interrupted is not None:
-            with held(hub.engine, interrupted[0]) as is_ours:
-                if is_ours:
-                    yield interrupted
-                    return
+    interrupted = transfers.interrupted_pull(hub.engine, route.system, route.dataset, window=window)
+    if interrupted is not None and (window or _is_ahead(hub, route, interrupted[1])):
+        with held(hub.engine, interrupted[0]) as is_ours:
+            if is_ours:
+                yield interrupted
+                return
     asked = _window_to_ask(hub, route, window)
     landing_id = uuid4()
     with held(hub.engine, landing_id):  # before anybody can see it
@@ -290,6 +289,12 @@ def _open_window(
             transfer_id=landing_id,
         )
         yield landing_id, asked
+
+
+def _is_ahead(hub: Hub, route: PullRoute, window: Window) -> bool:
+    """Whether a window brings something after the cursor; else it was somebody's backfill."""
+    cursor = _oldest_cursor(hub, route)
+    return cursor is None or window.until > cursor
 
 
 def _window_to_ask(hub: Hub, route: PullRoute, window: Window | None) -> Window:
@@ -319,81 +324,9 @@ def _oldest_cursor(hub: Hub, route: PullRoute) -> datetime | None:
     return None if any(cursor is None for cursor in found) else min(c for c in found if c)
 
 
-def _cursor_after(hub: Hub, system: str, dataset: str, manifest: Manifest) -> datetime | None:
-    """Where the cursor may move with this landing: never over a gap that was not read."""
-    cursor = cursors.read_cursor(hub.engine, system, dataset)
-    until = datetime.fromisoformat(manifest.until)
-    if manifest.since is None:
-        return until
-    reaches = cursor is not None and datetime.fromisoformat(manifest.since) <= cursor
-    return until if reaches else None
-
-
-def _seen(hub: Hub, system: str, dataset: str, manifest: Manifest) -> Seen | None:
-    """What gathers the records of a complete snapshot; None where the landing is none."""
-    rule = hub.catalog.system(system).window_rule(dataset)
-    is_whole = rule.snapshot and manifest.since is None
-    return Seen(datetime.fromisoformat(manifest.until)) if is_whole else None
-
-
-def _write(
-    hub: Hub,
-    made: Iterable[Chunk],
-    contract: Contract,
-    transfer_id: UUID,
-    lease: Lease,
-    cursor: datetime | None,
-    seen: Seen | None = None,
-) -> None:
-    """Write chunks in order, each in one transaction with its evidence."""
-    subscribers = hub.catalog.subscribers(contract.dataset)
-    for chunk in made:
-        if seen is not None:
-            seen.add(chunk.rows.ids["record_id"], chunk.quarantine)
-        write_chunk(
-            hub.engine,
-            LoadChunk(
-                contract=contract,
-                rows=chunk.rows,
-                quarantine=chunk.quarantine,
-                read=chunk.read,
-                transfer_id=transfer_id,
-                lease=lease,
-                chunk_no=chunk.number,
-                is_last=chunk.is_last,
-                cursor_until=cursor if chunk.is_last else None,
-                subscribers=subscribers,
-                findings=chunk.findings,
-                warnings=chunk.warnings,
-                work_ms=chunk.work_ms,
-                gone=chunk.gone,
-                gone_read=chunk.gone_read,
-                snapshot=seen.snapshot() if seen is not None and chunk.is_last else None,
-                is_held=chunk.is_held,
-            ),
-            evidence=append_load,
-        )
-
-
 def _not_admitted(hub: Hub, transfer_id: UUID, why: MajorNotAdmitted) -> Loaded:
     """Note why nothing is loaded; the other datasets of the landing go on."""
     transfers.fail_transfer(
         hub.engine, transfer_id, code=why.code, message=str(why), state="refused"
     )
-    return replace(_loaded(hub, transfer_id), outcome=why.outcome)
-
-
-def _loaded(hub: Hub, transfer_id: UUID) -> Loaded:
-    """The counts of a finished transfer, as the database has them."""
-    row = transfers.read_transfer(hub.engine, transfer_id)
-    return Loaded(
-        transfer_id=str(transfer_id),
-        dataset=row["dataset"],
-        read=row["read_rows"],
-        new=row["new_rows"],
-        changed=row["changed_rows"],
-        same=row["same_rows"],
-        quarantined=row["quarantined_rows"],
-        duplicate=row["duplicate_rows"],
-        contract_version=row["contract_version"] or "",
-    )
+    return replace(loaded(hub, transfer_id), outcome=why.outcome)

@@ -21,6 +21,7 @@ from tongban.kernel.contracts import Contract
 from tongban.kernel.records import Decoded, Page, RecordShape
 from tongban.normalize import Normalized, NormalizePlan, apply, compile_mapping
 from tongban.protect import KeyRing, ProtectedFrame, protect_frame, protect_quarantine
+from tongban.store.parts import Part
 from tongban.validate import Validated, ValidatePlan, check, compile_contract, explain
 from tongban.watch import Watch
 
@@ -69,6 +70,7 @@ class Chunk:
         findings: (rule, severity) → rows.
         unknown_fields: Names that the pages had and the mapping does not know.
         is_held: What it stores waits for a person before it goes to a target.
+        parts: What belongs to its records.
     """
 
     number: int
@@ -83,6 +85,7 @@ class Chunk:
     gone: pl.DataFrame | None = field(default=None, repr=False)
     gone_read: int = 0
     is_held: bool = False
+    parts: tuple[Part, ...] = ()
 
 
 def compile_dataset(catalog: Catalog, system: str, dataset: str) -> DatasetPlan:
@@ -147,12 +150,14 @@ def chunks(
         given = _together(group.frames, plan.shape)
         read = given.height
         given, gone = _without_deleted(given, group.deleted, plan, keyring)
-        protected_children = []
+        protected_children, parts = [], []
         for child, frames in zip(children, group.child_frames, strict=True):
             child_given = _together(frames, child.plan.shape)
-            accepted = _checked(child.plan, child_given, limit=False)[0]
+            accepted, refused, *_ = _checked(child.plan, child_given, limit=False)
             rows = protect_frame(accepted, child.plan.contract, keyring)
             protected_children.append((rows, child.on))
+            seen = _seen(rows, refused, child.plan.contract, keyring)
+            parts.append(Part(child.plan.contract, child.on, seen))
         accepted, refused, findings, warnings = _checked(
             plan, given, limit=refuse_dirty, mapped=group.mapped
         )
@@ -170,6 +175,7 @@ def chunks(
             unknown_fields=frozenset(group.unknown),
             work_ms=group.decode_ms + int((time.monotonic() - started) * 1000),
             is_held=watch is not None and watch.is_held,
+            parts=tuple(parts),
         )
 
 
@@ -292,6 +298,20 @@ def _without_deleted(
     rows = given.with_row_index("$row")
     kept = rows.filter(~pl.col("$row").is_in(places.implode())).drop("$row")
     return kept, gone.select("record_id", "changed_at")
+
+
+def _seen(
+    rows: ProtectedFrame, refused: Refused, contract: Contract, keyring: KeyRing
+) -> pl.Series | None:
+    """Record ids of all children, accepted or not; None where one has no key."""
+    if refused.row_no.is_empty():
+        return rows.ids["record_id"]
+    frame = refused.frame[refused.row_no.cast(pl.UInt32)]
+    if frame.select(pl.any_horizontal(pl.col(n).is_null().any() for n in contract.key)).item():
+        return None
+    return pl.concat(
+        [rows.ids["record_id"], protect_frame(frame, contract, keyring).ids["record_id"]]
+    )
 
 
 def _new_group(children: Sequence[Child]) -> _Group:

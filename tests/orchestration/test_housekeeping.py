@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import insert, text
 
 from tongban.kernel.catalog import load_catalog
-from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.records import Page
 from tongban.orchestration import housekeeping
 from tongban.pull import LandingStore
@@ -147,15 +146,26 @@ def test_a_landing_stays_until_every_dataset_of_it_is_loaded(hub: Any):
     assert folder.exists()
 
 
-def test_a_replay_finds_the_dataset_of_its_landing(hub: Any):
-    """The id on the transfers page is enough."""
-    land(hub, days_ago=1)
+def broken(hub: Any, *, days_ago: int) -> Path:
+    """Land a page of a pull that never came to its end."""
+    folder = land(hub, days_ago=days_ago, state="failed")
+    with hub.engine.begin() as connection:
+        connection.execute(text("UPDATE hub.transfer SET landing = NULL"))
+    return folder
 
-    assert ("tax", "taxpayer") == housekeeping.origin_of(hub, str(LANDING))
+
+def test_what_a_broken_pull_left_goes_after_the_retention_time(hub: Any):
+    """Nothing can be loaded from it, and its pages are people's data."""
+    folder = broken(hub, days_ago=31)
+
+    assert 1 == housekeeping.remove_broken_landings(hub, 30)
+    assert not folder.exists()
+    assert 0 == housekeeping.remove_broken_landings(hub, 30)
 
 
-def test_a_replay_of_an_unknown_landing_says_where_to_look(hub: Any):
-    """Also when it is no id at all."""
-    for unknown in (str(uuid.UUID(int=8)), "nonsense"):
-        with pytest.raises(ConfigInvalid, match="transfers page"):
-            housekeeping.origin_of(hub, unknown)
+def test_what_a_young_broken_pull_left_stays(hub: Any):
+    """It may go on, or somebody looks at it."""
+    folder = broken(hub, days_ago=29)
+
+    assert 0 == housekeeping.remove_broken_landings(hub, 30)
+    assert folder.exists()

@@ -20,8 +20,8 @@ from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.settings import load_settings
 from tongban.onboarding.fake.department import Department
 from tongban.onboarding.fake.server import serving
-from tongban.orchestration import housekeeping
 from tongban.pipeline import Hub, open_hub
+from tongban.replay import replay
 from tongban.share.catalog import freshness
 from tongban.subjects import find_subject
 
@@ -83,8 +83,9 @@ def test_a_landing_knows_from_whom_it_is(hub: Hub):
     pipeline.transfer(hub, DATASET, system="north")
     landed = pipeline.pull(hub, DATASET, system="south")
 
-    assert ("south", DATASET) == housekeeping.origin_of(hub, landed.landing_id)
-    assert ROWS == pipeline.load(hub, landed.landing_id, DATASET).new
+    (done,) = replay(hub, landed.landing_id).loaded
+
+    assert ROWS == done.new
 
 
 def test_a_pull_without_a_system_names_the_choices(hub: Hub):

@@ -291,6 +291,16 @@ class LandingStore:
         self._seal = seal
         self._unseal = unseal
 
+    def folders(self) -> Iterator[tuple[str, str, str]]:
+        """System, dataset and id of every landing that is there, complete or not."""
+        base = self._base.rstrip("/")
+        if not self._fs.exists(base):
+            return
+        self._fs.invalidate_cache()
+        for path in self._fs.glob(f"{base}/*/*/*"):
+            system, dataset, landing_id = str(path).rstrip("/").rsplit("/", 3)[1:]
+            yield system, dataset, landing_id
+
     def landing(self, system: str, dataset: str, landing_id: str) -> Landing:
         """The landing of that id, new or old."""
         return Landing(

@@ -127,20 +127,34 @@ _INTERRUPTED = text("""
       FROM hub.transfer AS t
      WHERE system = :system AND dataset = :dataset AND direction = 'pull' AND parent_id IS NULL
        AND landed_at IS NULL AND window_until IS NOT NULL
+       AND (CAST(:until AS timestamptz) IS NULL
+            OR (window_until = :until AND window_since IS NOT DISTINCT FROM :since))
        AND (state = 'pulling' OR (state = 'failed' AND error_code LIKE 'retry.%'))
        AND started_at > now() - :patience
-       AND NOT EXISTS (SELECT 1 FROM hub.transfer AS later
+       AND (CAST(:until AS timestamptz) IS NOT NULL OR NOT EXISTS (
+                       SELECT 1 FROM hub.transfer AS later
                         WHERE later.system = t.system AND later.dataset = t.dataset
-                          AND later.direction = 'pull' AND later.landed_at > t.started_at)
+                          AND later.direction = 'pull' AND later.landed_at > t.started_at))
      ORDER BY started_at DESC LIMIT 1
 """)
 PATIENCE = timedelta(hours=20)
 """How long an interrupted pull is continued; older ones are asked anew, since pages age."""
 
 
-def interrupted_pull(engine: Engine, system: str, dataset: str) -> tuple[UUID, Window] | None:
-    """The newest pull that was cut off before all its pages were landed, to go on with."""
-    facts = {"system": system, "dataset": dataset, "patience": PATIENCE}
+def interrupted_pull(
+    engine: Engine, system: str, dataset: str, *, window: Window | None = None
+) -> tuple[UUID, Window] | None:
+    """The newest pull that was cut off before all its pages were landed, to go on with.
+
+    With a window only a pull of that very one: a backfill that was cut off goes on as such.
+    """
+    facts = {
+        "system": system,
+        "dataset": dataset,
+        "patience": PATIENCE,
+        "since": window.since if window else None,
+        "until": window.until if window else None,
+    }
     with transaction(engine) as conn:
         row = conn.execute(_INTERRUPTED, facts).first()
     if row is None:
