@@ -58,6 +58,10 @@ MEANINGS = {
         "`national` seals new values with SM4-GCM; what is stored stays readable "
         "([decision](../decisions/0015-suites-and-rotation.md)).",
     ),
+    "TONGBAN_SEAL_ALGORITHM": (
+        "`Ed25519`",
+        "How seals of the evidence log are signed; `SM2` needs a package that provides it.",
+    ),
     "TONGBAN_DEBUG": (
         "off",
         "`1` shows tracebacks, which may quote records: only where all data is synthetic.",

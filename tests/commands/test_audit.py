@@ -65,7 +65,7 @@ def test_changed_archive_is_refused(installed):
     result = run("evidence", "verify", file)
 
     assert isinstance(result.exception, EvidenceBroken)
-    assert "line 1" in str(result.exception)
+    assert "line 3: content and hash differ" in str(result.exception)
 
 
 def test_archive_that_is_not_there_is_wrong_usage(tmp_path):

@@ -33,7 +33,8 @@ class Sealer:
         *,
         every_s: float = SEAL_EVERY_S,
     ) -> None:
-        self._engine, self._signer, self._heads = engine, signer, heads
+        self.signer = signer
+        self._engine, self._heads = engine, heads
         self._every_s = every_s
         self._waiting = 0
         self._is_closing = False
@@ -62,7 +63,7 @@ class Sealer:
         """
         with self._line:
             self._waiting = 0
-        return seal_all(self._engine, self._signer(), self._heads)
+        return seal_all(self._engine, self.signer(), self._heads)
 
     def close(self) -> None:
         """Seal the rest and end the thread."""

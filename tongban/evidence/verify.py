@@ -29,20 +29,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 GENESIS = "0" * 64
 ARCHIVE, PROOF, FORM = "tongban-evidence", "tongban-record-proof", 2
-ED25519 = "Ed25519"
 PROVIDERS = "tongban.signers"  # entry points of packages that know other algorithms
-CLOCK = "clock"  # kind of the entry that says that the clock was set back
+ED25519, CLOCK = "Ed25519", "clock"  # the second is the kind of an entry
 OUTCOMES = {  # last byte of a leaf: of a load a small letter, of a delivery a capital one
-    "n": "new", "c": "changed", "q": "quarantined", "d": "deleted",
-    "A": "accepted", "D": "duplicate", "R": "rejected", "W": "waiting_parent",
-    "S": "sent", "H": "withheld", "Q": "queued",
+    "n": "new", "c": "changed", "q": "quarantined", "d": "deleted", "A": "accepted", "S": "sent",
+    "D": "duplicate", "R": "rejected", "W": "waiting_parent", "H": "withheld", "Q": "queued",
 }  # fmt: skip
 _FIELDS = ("seq", "at", "kind", "subject", "leaf", "previous")
 _ENTRY = {*_FIELDS, "hash"}
 _SIGNED = {"algorithm", "key", "signature"}
 _HEADER = {"archive", "form", "first", "last", "previous", "seal", "seals", "previous_seal", "keys"}
 _SEAL = {"seal", "first", "last", "at", "root", "head", "previous"} | _SIGNED
-_END = {"end", "seals", "sha256"} | _SIGNED
 _EVENT = {"version", "digest", "outcome", "salt", "path", "entry", "entry_path", "seal"}
 _LEAF, _NODE = b"\x00", b"\x01"  # RFC 6962: a leaf can never pass for a node
 
@@ -112,19 +109,23 @@ def root_of_path(leaf: bytes, path: Iterable[str]) -> bytes:
     """The root above a leaf; a step of its path is `L` or `R`, then the neighbour in hex."""
     node = hashlib.sha256(_LEAF + leaf).digest()
     for step in path:
-        beside = bytes.fromhex(step[1:])
-        if step[0] not in "LR" or len(beside) != len(node):
+        beside = _bytes(step[1:], len(node))
+        if step[0] not in "LR":
             raise ValueError
         node = hashlib.sha256(_NODE + (beside + node if step[0] == "L" else node + beside)).digest()
     return node
 
 
+def _bytes(text: str, length: int | None = None) -> bytes:
+    found = bytes.fromhex(text)
+    if found.hex() != text or length not in {None, len(found)}:  # one spelling for each value
+        raise ValueError
+    return found
+
+
 def record_leaf(salt: bytes, record: bytes, version: int, digest: bytes, outcome: str) -> bytes:
     """The leaf of one record: salt, record id, version, keyed row digest, outcome."""
-    parts = salt + record + version.to_bytes(4, "big") + digest + outcome.encode()
-    if len(parts) != 16 + 16 + 4 + 16 + 1:
-        raise ValueError
-    return parts
+    return salt + record + version.to_bytes(4, "big") + digest + outcome.encode()
 
 
 def verify(lines: Iterable[str], *, previous: str = GENESIS, first: int = 1) -> Verdict:
@@ -173,8 +174,7 @@ def verify_file(path: Path, trusted: Collection[str] = ()) -> Verdict:
         if start.startswith(b'{"events":'):
             return verify_proof(file.read().removesuffix(b"\n"), trusted)
         verdict = verify(line.decode(errors="replace") for line in file)
-    unsigned = "nobody signed this log" if trusted else None
-    return replace(verdict, problem=verdict.problem or unsigned)
+    return replace(verdict, problem=verdict.problem or ("nobody signed it" if trusted else None))
 
 
 def _hold(where: str, *checks: tuple[bool, str]) -> None:
@@ -221,7 +221,7 @@ class _Keys:
         self._trusted = frozenset(trusted)
         try:
             self._public = {
-                item["key"]: (item["algorithm"], bytes.fromhex(item["public"]))
+                item["key"]: (item["algorithm"], _bytes(item["public"]))
                 for item in documents
                 if set(item) == {"key", "algorithm", "public"}
             }
@@ -304,7 +304,8 @@ class _Archive:
         self._waiting, self._seals, self._last_seal = [], self._seals + 1, seal_hash(seal)
 
     def _end(self, where: str, end: dict[str, Any], keys: _Keys) -> None:
-        _hold(where, (set(end) == _END, "fields were added or removed"))
+        is_whole = set(end) == {"end", "seals", "sha256"} | _SIGNED
+        _hold(where, (is_whole, "fields were added or removed"))
         counted = (self._chain.next - 1, self._seals)
         told = (self._header["last"], self._header["seals"])
         _hold(
@@ -335,9 +336,9 @@ def _check_event(where: str, record: str, event: Mapping[str, Any], keys: _Keys)
     is_whole = set(event) == _EVENT and set(seal) == _SEAL and set(entry) == _ENTRY
     _hold(where, (is_whole, "fields were added or removed"))
     (letter,) = [letter for letter, word in OUTCOMES.items() if word == event["outcome"]]
-    parts = (bytes.fromhex(event["salt"]), bytes.fromhex(record), event["version"])
-    leaf = record_leaf(*parts, bytes.fromhex(event["digest"]), letter)
-    sealed = root_of_path(bytes.fromhex(entry["hash"]), event["entry_path"])
+    parts = (_bytes(event["salt"], 16), _bytes(record, 16), event["version"])
+    leaf = record_leaf(*parts, _bytes(event["digest"], 16), letter)
+    sealed = root_of_path(_bytes(entry["hash"], 32), event["entry_path"])
     _hold(
         where,
         (root_of_path(leaf, event["path"]).hex() == entry["leaf"], "no such record in its entry"),
@@ -367,11 +368,11 @@ def _is_signed(where: str, algorithm: str, public: bytes, document: Mapping[str,
     """Tell whether the key signed the document; Broken where nobody here can tell."""
     try:
         if algorithm == ED25519:
-            signature = bytes.fromhex(document["signature"])
+            signature = _bytes(document["signature"])
             Ed25519PublicKey.from_public_bytes(public).verify(signature, signed_bytes(document))
             return True
         for provider in entry_points(group=PROVIDERS, name=algorithm):
-            signature = bytes.fromhex(document["signature"])
+            signature = _bytes(document["signature"])
             return bool(provider.load().verify(public, signature, signed_bytes(document)))
     except (InvalidSignature, TypeError, ValueError):
         return False
