@@ -100,18 +100,20 @@ def scopes_of(conn: Connection) -> list[str]:
 
 
 def _dataset_places(conn: Connection, name: str, dataset: str) -> list[Place]:
-    """History and table of one major version."""
-    columns = [str(name) for name in conn.execute(_COLUMNS, {"name": name}).scalars()]
-    sealed = tuple(column for column in columns if not _is_ours(column, columns))
-    if not sealed:
-        return []
-    record = (("record_id", "uuid"),)
-    history = name + HISTORY_SUFFIX
-    version = (*record, ("version", "int"))
-    return [
-        Place(f"{DATA}.{history}", f'{DATA}."{history}"', version, sealed, "history", dataset),
-        Place(f"{DATA}.{name}", f'{DATA}."{name}"', record, sealed, "rows", dataset),
-    ]
+    """History and table of one major version, as far as they hold envelopes."""
+    key = (("record_id", "uuid"),)
+    wanted = (
+        (name + HISTORY_SUFFIX, (*key, ("version", "int")), "history"),
+        (name, key, "rows"),
+    )
+    found = []
+    for table, its_key, kind in wanted:
+        columns = [str(column) for column in conn.execute(_COLUMNS, {"name": table}).scalars()]
+        sealed = tuple(column for column in columns if not _is_ours(column, columns))
+        if sealed:
+            place = Place(f"{DATA}.{table}", f'{DATA}."{table}"', its_key, sealed, kind, dataset)
+            found.append(place)
+    return found
 
 
 def _is_ours(column: str, columns: Sequence[str]) -> bool:
