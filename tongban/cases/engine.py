@@ -14,16 +14,22 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from tongban.cases.aliases import collect_aliases
+from tongban.cases.calendar_table import sync_calendar
+from tongban.cases.catalogue import CaseCatalogue
+from tongban.cases.clock_store import clocks_of, store_clocks
 from tongban.cases.house_sale import ADVISORY_LOCK, move_cases
 from tongban.cases.intake import accept_applications
 from tongban.cases.tables import ensure_tables
 from tongban.kernel.calendar import WorkingDays
 from tongban.kernel.contracts import Contract
+from tongban.kernel.records import BEIJING
 from tongban.store.engine import transaction
 
 TELL_AT_ONCE = 5000
+CLOCKS_AT_ONCE = 5000
 
 _UNTOLD = """
 SELECT c.*, a.applicant_name, a.applicant_id_type, a.applicant_id_no, a.channel,
@@ -41,20 +47,39 @@ SELECT c.*, a.applicant_name, a.applicant_id_type, a.applicant_id_no, a.channel,
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What one run did: cases opened, and cases moved by each event."""
+    """What one run did: cases opened, moved by each event, clocks moved by a new calendar."""
 
     opened: int
     moved: dict[str, int]
+    redated: int = 0
 
 
-def advance(engine: Engine, contracts: dict[str, Contract], calendar: WorkingDays) -> Advanced:
-    """Open and move cases as far as the stored records carry them."""
+def advance(
+    engine: Engine,
+    contracts: dict[str, Contract],
+    calendar: WorkingDays,
+    catalogue: CaseCatalogue,
+) -> Advanced:
+    """Open and move cases as far as the stored records carry them, and their clocks with them."""
     with transaction(engine) as conn:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         ensure_tables(conn)
+        redated = sync_calendar(conn, calendar)
         opened = accept_applications(conn, contracts, calendar)
         moved = move_cases(conn, contracts)
-    return Advanced(opened=opened, moved=moved)
+        collect_aliases(conn)
+        _wind_clocks(conn, calendar, catalogue)
+    return Advanced(opened=opened, moved=moved, redated=len(redated))
+
+
+def _wind_clocks(conn: Connection, calendar: WorkingDays, catalogue: CaseCatalogue) -> None:
+    """Fold the clocks of every case that changed since it was last told."""
+    today = datetime.now(BEIJING).date()
+    sql = text("SELECT accept_no FROM cases.gov_case WHERE NOT is_told ORDER BY accept_no")
+    numbers = list(conn.execute(sql).scalars())
+    for at in range(0, len(numbers), CLOCKS_AT_ONCE):
+        part = numbers[at : at + CLOCKS_AT_ONCE]
+        store_clocks(conn, clocks_of(conn, part, catalogue, calendar, today=today))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from tongban.cases.house_sale import ACCEPTED, ITEM_CODE
 from tongban.cases.number import accept_no
+from tongban.cases.numbering import take_serials
 from tongban.kernel.calendar import WorkingDays
 from tongban.kernel.contracts import Contract
 from tongban.kernel.records import BEIJING
@@ -33,17 +34,13 @@ SELECT a.record_id AS application_id, a.application_no, a.item_code, a.item_name
  WHERE a.item_code = :item_code AND c.accept_no IS NULL
  ORDER BY a.applied_at, a.application_no
 """
-_TAKE_SERIALS = """
-INSERT INTO cases.number_block AS b (day, last_serial) VALUES (:day, :count)
-ON CONFLICT (day) DO UPDATE SET last_serial = b.last_serial + :count
-RETURNING last_serial
-"""
 _INSERT_CASE = """
 INSERT INTO cases.gov_case
     (accept_no, application_no, application_id, item_code, item_name, unit_no, applicant_index,
-     state, applied_at, accepted_at, promised_on, changed_at)
+     state, applied_at, accepted_at, promised_on, promise_days, changed_at)
 VALUES (:accept_no, :application_no, :application_id, :item_code, :item_name, :unit_no,
-        :applicant_index, :state, :applied_at, :applied_at, :promised_on, now())
+        :applicant_index, :state, :applied_at, :applied_at, :promised_on, :promise_days,
+        now())
 """
 _INSERT_EVENT = """
 INSERT INTO cases.case_event (accept_no, event, occurred_at, source_dataset, source_key)
@@ -75,13 +72,14 @@ def accept_applications(
     cases: list[dict[str, Any]] = []
     for row in rows:
         day = _day(row["applied_at"])
-        promise = calendar.add(day, row["promise_days"] or DEFAULT_PROMISE_DAYS)
+        days = row["promise_days"] or DEFAULT_PROMISE_DAYS
         cases.append(
             {
                 **row,
                 "accept_no": numbers[day].pop(0),
                 "state": ACCEPTED,
-                "promised_on": promise.day,
+                "promised_on": calendar.due(day, days).day,
+                "promise_days": days,
             }
         )
     conn.execute(text(_INSERT_CASE), cases)
@@ -101,6 +99,5 @@ def _take_numbers(conn: Connection, days: Iterable[date]) -> dict[date, list[str
         wanted[day] += 1
     numbers: dict[date, list[str]] = {}
     for day, count in sorted(wanted.items()):
-        last = conn.execute(text(_TAKE_SERIALS), {"day": day, "count": count}).scalar_one()
-        numbers[day] = [accept_no(day, serial) for serial in range(last - count + 1, last + 1)]
+        numbers[day] = [accept_no(day, serial) for serial in take_serials(conn, day, count)]
     return numbers

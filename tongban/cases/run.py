@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tongban.cases.catalogue import CaseCatalogue
 from tongban.cases.engine import advance, mark_told, untold
 from tongban.cases.tell import acceptance_rows, process_rows, result_rows
-from tongban.kernel.calendar import load_working_days
+from tongban.kernel.calendar import load_calendar
 from tongban.protect import open_column
 
 if TYPE_CHECKING:
     from tongban.pipeline import Hub
 
+FLOW = "house_sale"
 _APPLICANT = ("applicant_name", "applicant_id_no")
 NEEDED = (
     "online_application",
@@ -34,15 +37,17 @@ def advance_cases(hub: Hub) -> dict[str, int]:
     from tongban.pipeline import ingest
 
     contracts = {name: hub.catalog.contract(name) for name in NEEDED}
-    calendar = load_working_days(hub.catalog.root / "mappings" / "calendar" / "working_days.csv")
-    done = advance(hub.engine, contracts, calendar)
+    catalogue = CaseCatalogue(hub.catalog.root)
+    calendar = load_calendar(hub.catalog.root / "mappings" / "calendar")
+    steps = catalogue.flows[FLOW].told
+    done = advance(hub.engine, contracts, calendar, catalogue)
     counts = {"opened": done.opened, **{k.lower(): v for k, v in done.moved.items()}}
     counts |= {"told": 0, "new": 0, "changed": 0}
     for telling in untold(hub.engine, contracts):
         cases = _open_applicants(hub, telling.cases)
         for dataset, make in (
             ("case_acceptance", acceptance_rows),
-            ("case_process", process_rows),
+            ("case_process", partial(process_rows, steps=steps)),
             ("case_result", result_rows),
         ):
             rows = make(cases, hub.catalog.contract(dataset))

@@ -6,10 +6,12 @@ rule "parent first" is kept by the outbox, which waits for the acceptance row of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from tongban.cases.flows import Told
 from tongban.cases.house_sale import DONE
 from tongban.kernel.contracts import Contract
 
@@ -17,14 +19,6 @@ from tongban.kernel.contracts import Contract
 DEFAULT_ORGAN = ("116208000138900067", "平凉市不动产登记中心")
 GRANTED = "1"  # 准予, code table case_result
 CERTIFICATE = "不动产权证书"
-
-# (step no., step name, event name, column with the moment it was completed)
-STEPS = (
-    ("1", "受理", "网上申请受理", "accepted_at"),
-    ("2", "交易", "网签合同备案", "contract_at"),
-    ("3", "纳税", "契税完税", "paid_at"),
-    ("4", "登记", "登簿发证", "registered_at"),
-)
 
 
 def acceptance_rows(cases: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -37,21 +31,21 @@ def acceptance_rows(cases: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return _as_contract(frame, contract)
 
 
-def process_rows(cases: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """One row per completed step of each case, in the order of the steps."""
+def process_rows(cases: pl.DataFrame, contract: Contract, *, steps: Sequence[Told]) -> pl.DataFrame:
+    """One row per completed step of each case, in the order of the flow's steps."""
     rows: list[dict[str, Any]] = []
     for case in cases.iter_rows(named=True):
         started = case["applied_at"]
-        for step_no, step, event, column in STEPS:
-            ended = case[column]
+        for step_no, step in enumerate(steps, 1):
+            ended = case[step.moment]
             if ended is None:
                 break
             rows.append(
                 {
                     "accept_no": case["accept_no"],
-                    "step_no": step_no,
-                    "step_name": step,
-                    "event_name": event,
+                    "step_no": str(step_no),
+                    "step_name": step.step,
+                    "event_name": step.event,
                     "handler": None,
                     "explanation": None,
                     # A department may enter its step late; a step never ends before it began.
