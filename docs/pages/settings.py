@@ -22,7 +22,14 @@ SOURCES = ("tongban", "connectors", "plugins", "docker", "bin")
 NAME = re.compile(r"\bTONGBAN_[A-Z]+(?:_[A-Z]+)*")
 # Marks on our own processes, and a reason code in the outbox: nothing that a person sets.
 INTERNAL = frozenset(
-    {"TONGBAN_STACK_HOME", "TONGBAN_STACK_SERVICE", "TONGBAN_UNFIT", "TONGBAN_UNSENDABLE"}
+    {
+        "TONGBAN_KNOWN_THERE",
+        "TONGBAN_OTHER_CONTENT",
+        "TONGBAN_STACK_HOME",
+        "TONGBAN_STACK_SERVICE",
+        "TONGBAN_UNFIT",
+        "TONGBAN_UNSENDABLE",
+    }
 )
 
 INTRO = """Settings are read from the environment once, when a program starts; a fresh clone needs none of them. Secrets
