@@ -29,7 +29,7 @@ from tongban.evidence.log import append_receipts
 from tongban.hub import Hub, open_hub
 from tongban.kernel.catalog import HUB
 from tongban.kernel.collecting import rare_collections
-from tongban.kernel.errors import BatchRefused, TongbanError
+from tongban.kernel.errors import BatchRefused, LeaseHeld, TongbanError
 from tongban.kernel.records import BEIJING, Window
 from tongban.outcomes import Landed, Loaded, Pushed, transfer_id_of
 from tongban.protect import Vault
@@ -80,13 +80,17 @@ def pull(
     `system` says from where, which is needed only where several systems provide the dataset.
     An interrupted pull of the same dataset is continued after its last landed page, unless another
     worker is at it; what both pull is stored once. Datasets that share the pages get a transfer of
-    their own, to be loaded from the same landing.
+    their own, to be loaded from the same landing. `run_id` names whose pull it is: a further try
+    of the same run takes what an earlier one landed, so that no landing is left that nobody loads.
 
     Raises:
+        LeaseHeld: An earlier try of this run is still at it.
         RetryLater: The source paused, or is outside its budget; landed pages stay.
         Fatal: The source's answer cannot be used; landed pages stay for evidence.
     """
     route = hub.catalog.pull_route(dataset, system)
+    if run_id is not None and (earlier := _landed_by_run(hub, route, run_id)) is not None:
+        return earlier
     connector = hub.connector(
         route.system, on_unreadable=lambda _, body: landing.keep_unreadable(body)
     )
@@ -276,6 +280,7 @@ def _open_window(
             if is_ours:
                 yield interrupted
                 return
+        _refuse_second_try(hub, route, interrupted[0], run_id)
     asked = _window_to_ask(hub, route, window)
     landing_id = uuid4()
     with held(hub.engine, landing_id):  # before anybody can see it
@@ -289,6 +294,32 @@ def _open_window(
             transfer_id=landing_id,
         )
         yield landing_id, asked
+
+
+def _landed_by_run(hub: Hub, route: PullRoute, run_id: str) -> Landed | None:
+    """What an earlier try of this run landed before its worker was lost."""
+    found = transfers.landed_by_run(hub.engine, route.system, route.dataset, run_id)
+    if found is None:
+        return None
+    facts = transfers.read_transfer(hub.engine, found)
+    return Landed(
+        landing_id=str(found),
+        system=route.system,
+        dataset=route.dataset,
+        datasets=route.datasets,
+        pages=int(facts["pages"]),
+        declared_total=facts["declared_rows"],
+    )
+
+
+def _refuse_second_try(hub: Hub, route: PullRoute, landing_id: UUID, run_id: str | None) -> None:
+    """Two tries of one run would land the window twice, and only one landing would be loaded."""
+    if run_id is not None and run_id == transfers.read_transfer(hub.engine, landing_id)["run_id"]:
+        raise LeaseHeld(
+            f"{route.system}: an earlier try of this run is still pulling {route.dataset}; "
+            "nothing was asked, the next try takes what that one has landed",
+            landing_id=str(landing_id),
+        )
 
 
 def _is_ahead(hub: Hub, route: PullRoute, window: Window) -> bool:

@@ -13,6 +13,7 @@ from tongban.kernel.errors import (
     AnswerUnreadable,
     AuthenticationRefused,
     CredentialsMissing,
+    LeaseHeld,
     RetryLater,
 )
 from tongban.kernel.records import BEIJING, Window
@@ -136,6 +137,44 @@ def test_a_pull_whose_worker_is_gone_is_continued(city: CityHub):
     )
 
     assert str(orphan) == pipeline.pull(city.hub, "enterprise").landing_id
+
+
+def test_a_further_try_of_a_run_takes_what_the_lost_one_landed(city: CityHub):
+    """Airflow may lose a worker after its last page; no landing may stay that nobody loads."""
+    lost = pipeline.pull(city.hub, "sale_contract", run_id="scheduled__1")
+
+    again = pipeline.pull(city.hub, "sale_contract", run_id="scheduled__1")
+    for dataset in again.datasets:
+        pipeline.load(city.hub, again.landing_id, dataset)
+
+    assert lost == again
+    assert 0 == city.one("SELECT count(*) FROM hub.transfer WHERE state <> 'finished'")
+
+
+def test_a_run_that_has_loaded_pulls_anew_when_it_is_asked_again(city: CityHub):
+    """An operator who clears a finished run wants the department to be asked."""
+    first = pipeline.pull(city.hub, "house_unit", run_id="manual__1")
+    pipeline.load(city.hub, first.landing_id, "house_unit")
+
+    again = pipeline.pull(city.hub, "house_unit", run_id="manual__1")
+    other = pipeline.pull(city.hub, "house_unit", run_id="manual__2")
+
+    assert 3 == len({first.landing_id, again.landing_id, other.landing_id})
+
+
+def test_a_further_try_waits_while_the_earlier_one_of_its_run_lives(city: CityHub):
+    """Given up by Airflow is not dead; the other runs go on as ever."""
+    window = Window(since=None, until=datetime.now(BEIJING))
+    earlier = begin_transfer(
+        city.hub.engine, "housing", "house_unit", window=window, run_id="scheduled__1"
+    )
+
+    with held(city.hub.engine, earlier):
+        with pytest.raises(LeaseHeld, match="earlier try of this run"):
+            pipeline.pull(city.hub, "house_unit", run_id="scheduled__1")
+        other = pipeline.pull(city.hub, "house_unit", run_id="scheduled__2")
+
+    assert str(earlier) != other.landing_id
 
 
 @pytest.mark.parametrize("kind", ["error500", "reset_before", "too_many", "error_in_200"])

@@ -16,10 +16,18 @@ from tongban.evidence.log import append, append_fact
 from tongban.evidence.verify import merkle_root
 from tongban.store import transfers
 
-__all__ = ["begin_transfer", "fail_transfer", "interrupted_pull", "landed", "read_transfer"]
+__all__ = [
+    "begin_transfer",
+    "fail_transfer",
+    "interrupted_pull",
+    "landed",
+    "landed_by_run",
+    "read_transfer",
+]
 
 begin_transfer = transfers.begin_transfer
 interrupted_pull = transfers.interrupted_pull
+landed_by_run = transfers.landed_by_run
 read_transfer = transfers.read_transfer
 
 

@@ -163,6 +163,27 @@ def interrupted_pull(
     return row.transfer_id, Window(since=since, until=row.window_until.astimezone(BEIJING))
 
 
+_LANDED_BY_RUN = text("""
+    SELECT transfer_id
+      FROM hub.transfer
+     WHERE system = :system AND dataset = :dataset AND direction = 'pull' AND parent_id IS NULL
+       AND run_id = :run_id AND state = 'landed'
+     ORDER BY landed_at DESC LIMIT 1
+""")
+
+
+def landed_by_run(engine: Engine, system: str, dataset: str, run_id: str) -> UUID | None:
+    """What this run has landed already and nobody has loaded or refused yet, or None.
+
+    A worker can be lost after its last page and before it could say so; its next try finds here
+    that nothing is left to be asked.
+    """
+    facts = {"system": system, "dataset": dataset, "run_id": run_id}
+    with transaction(engine) as conn:
+        found = conn.execute(_LANDED_BY_RUN, facts).scalar_one_or_none()
+    return None if found is None else UUID(str(found))
+
+
 def read_transfer(engine: Engine, transfer_id: UUID) -> RowMapping:
     """All columns of one transfer (NoResultFound when there is none)."""
     with transaction(engine) as conn:
