@@ -77,7 +77,7 @@ def test_every_source_file_is_in_the_wheel(wheel: Path, folder: str) -> None:
 
 @pytest.mark.parametrize(
     "folder",
-    ["connectors/systems", "connectors/wsdl", "mappings", "contracts", "dags", "plugins"],
+    ["connectors/systems", "connectors/wsdl", "mappings", "contracts", "cases", "dags", "plugins"],
 )
 def test_declarations_travel_as_data(installed: Path, folder: str) -> None:
     """The YAML that people edit lies outside the packages, with the same names."""

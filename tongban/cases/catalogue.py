@@ -17,6 +17,7 @@ from pydantic import Field
 
 from tongban.cases.flows import Flow, FlowStep, Title, load_flow
 from tongban.cases.items import Item, Placed, Strict, read_items, unknown
+from tongban.kernel.calendar import load_calendar
 from tongban.kernel.catalog import Catalog
 from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.identifiers import credit_code
@@ -64,6 +65,22 @@ class Totals:
 
 # Notice 平政办发〔2018〕179号 §3(1).
 REFERENCE = Totals(1887, 1455, 432, 972, 835, 137, 915, 620, 295)
+
+
+def case_problems(catalog: Catalog) -> list[str]:
+    """What is wrong in the folder `cases/`, one line each; nothing where a root has none."""
+    if not (catalog.root / FOLDER).is_dir():
+        return []
+    return CaseCatalogue(catalog.root).check(catalog)
+
+
+def calendar_warnings(catalog: Catalog) -> list[str]:
+    """The alarm that the official calendar ends soon, as seen on the catalog's day."""
+    folder = catalog.root / "mappings" / "calendar"
+    if not folder.is_dir():
+        return []
+    alarm = load_calendar(folder).alarm(catalog.today)
+    return [str(alarm)] if alarm else []
 
 
 class CaseCatalogue:

@@ -26,10 +26,11 @@ Moment = Annotated[str | None, typer.Option(help="ISO 8601; Beijing time when no
 
 @app.command()
 def check(*, json_output: Json = False) -> None:
-    """Read and cross-check every system, mapping, contract and code table (file:line).
+    """Read and cross-check every system, mapping, contract, code table, item and flow (file:line).
 
     Refuses a contract that says something else than was released under its version.
     """
+    from tongban.cases.catalogue import calendar_warnings, case_problems
     from tongban.changes import release_problems
     from tongban.changes.releases import unreleased
     from tongban.kernel.catalog import load_catalog
@@ -41,10 +42,12 @@ def check(*, json_output: Json = False) -> None:
 
     settings = load_settings()
     catalog = load_catalog(settings.root)
-    problems = catalog.check() or compile_problems(catalog) or release_problems(catalog)
+    problems = catalog.check() or case_problems(catalog)
+    problems = problems or compile_problems(catalog) or release_problems(catalog)
     warnings = (
         [] if problems else list(plain_warnings(catalog, Connections(settings.connections_dir)))
     )
+    warnings += [] if problems else calendar_warnings(catalog)
     counts = {
         "systems": len(catalog.systems),
         "contracts": len(catalog.datasets),

@@ -1,4 +1,4 @@
-"""Commands of the single window: where a number is known, and where a case stands."""
+"""Command of the single window: where a number is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from tongban.commands.opening import console, local_hub, print_json
-from tongban.kernel.errors import ConfigInvalid
 
 app = typer.Typer()
 
@@ -51,34 +50,3 @@ def subject(
     console.print(table)
     if answer.is_cut:
         console.print("only the newest 50 records of a dataset are shown", style="yellow")
-
-
-@app.command()
-def case(
-    accept_no: Annotated[str, typer.Argument(help="Acceptance number, 18 digits.")],
-    *,
-    json_output: Json = False,
-) -> None:
-    """Show where one case stands in all departments."""
-    from tongban.cases.engine import case_row
-    from tongban.cases.number import is_accept_no
-
-    if not is_accept_no(accept_no):
-        raise ConfigInvalid(
-            "this is no acceptance number: expected 18 digits with right check digits"
-        )
-    with local_hub() as hub:
-        row = case_row(hub.engine, accept_no)
-    if row is None:
-        raise ConfigInvalid(f"no case has the acceptance number {accept_no}")
-    shown = {name: value for name, value in row.items() if name not in _INTERNAL}
-    if json_output:
-        print_json(shown)
-        return
-    table = Table("field", "value", show_header=False)
-    for name, value in shown.items():
-        table.add_row(name, "—" if value is None else str(value))
-    console.print(table)
-
-
-_INTERNAL = frozenset({"applicant_index", "application_id", "is_told"})
