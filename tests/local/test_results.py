@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -12,10 +13,11 @@ from psycopg.rows import dict_row
 
 from tongban.kernel.catalog import load_catalog
 from tongban.kernel.settings import Settings, load_settings
-from tongban.local import fakes, ports, results
+from tongban.local import fakes, ports, results, watching
 from tongban.onboarding.fake.server import serving
 from tongban.onboarding.fake.street import Street
 from tongban.pipeline import open_hub, transfer
+from tongban.store.transfers import begin_transfer
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "provident_fund"
@@ -73,3 +75,19 @@ def test_a_day_at_the_department_is_a_difference_until_it_is_pulled(settings: Se
     assert [
         f"fake {SYSTEM} provident_account: 31 held, 31 of them right; 30 stored, 0 refused"
     ] == (between[:1])
+
+
+def test_what_a_schedule_begins_after_the_demo_is_nobodys_imbalance(settings: Settings):
+    """Airflow goes on while the results are read; what the demo left open is still seen."""
+    since = watching.now() - timedelta(minutes=1)
+    with (
+        open_hub(settings) as hub,
+        psycopg.connect(str(settings.database_url), row_factory=dict_row) as connection,
+    ):
+        transfer(hub, "provident_account", system=SYSTEM)
+        quiet = watching.now()
+        begin_transfer(hub.engine, SYSTEM, "provident_account")
+
+        verdicts = [results.is_balanced(connection, since, x) for x in (quiet, watching.now())]
+
+    assert [True, False] == verdicts

@@ -201,6 +201,7 @@ def test_interrupted_demo_takes_its_runs_over(settings: Settings) -> None:
 
     assert before == len(airflow.client(settings).runs())
     assert finished.since.isoformat() == noted["started_at"]
+    assert finished.since < finished.until < watching.now()
 
 
 def test_failed_run_is_reported(settings: Settings) -> None:

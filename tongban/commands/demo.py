@@ -57,7 +57,7 @@ def demo(
             listener=listener,
         )
         listener.step("reading the results")
-        found = results.read(finished.settings, finished.since)
+        found = results.read(finished.settings, finished.since, finished.until)
     if not keep:
         stack.down(settings)
     if as_json:

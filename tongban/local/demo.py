@@ -74,10 +74,17 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What `run` leaves for the results."""
+    """What `run` leaves for the results.
+
+    Attributes:
+        since: Start of the demo.
+        until: When everything was quiet; schedules begin further transfers after it.
+        failed: DAGs of which a run failed.
+    """
 
     settings: Settings
     since: datetime
+    until: datetime
     seconds: float
     failed: tuple[str, ...]
 
@@ -107,15 +114,19 @@ def run(
     known = await_dags(api, ROUNDS) - out_of_reach(settings)
     unpause(api, [dag for dag in known if dag.startswith(("pull_", "push_", "approvals"))])
     failed: set[str] = set()
+    until = now()
     for number, one in enumerate(ROUNDS, 1):
         dags = [dag for dag in sorted(known) if _is_meant(dag, one.dags)]
         unpause(api, dags)
-        failed |= _run_round(api, one, dags, f"demo-{journal.number}-{number}", heard)
+        progress = _run_round(api, one, dags, f"demo-{journal.number}-{number}", heard)
+        failed |= {run.dag_id for run in progress.failed}
+        until = progress.looked_at or until
     if not failed:
         _keep(settings, replace(journal, is_finished=True))
     return Finished(
         settings=ready,
         since=datetime.fromisoformat(journal.started_at),
+        until=until,
         seconds=round(time.monotonic() - started, 1),
         failed=tuple(sorted(failed)),
     )
@@ -170,13 +181,12 @@ def unpause(api: AirflowApi, dags: Collection[str]) -> None:
 
 def _run_round(
     api: AirflowApi, one: Round, dags: Collection[str], prefix: str, heard: Listener
-) -> set[str]:
-    """Trigger what this round has not run yet and wait for all that follows; gives failures."""
+) -> Progress:
+    """Trigger what this round has not run yet and wait for all that follows."""
     since = now()
     heard.round_starts(one.name, len(dags))
     expected = [(dag_id, _trigger(api, dag_id, prefix)) for dag_id in dags]
-    progress = wait_until_quiet(api, since, expected, told=heard.looked)
-    return {run.dag_id for run in progress.failed}
+    return wait_until_quiet(api, since, expected, told=heard.looked)
 
 
 def _trigger(api: AirflowApi, dag_id: str, prefix: str) -> str:

@@ -77,12 +77,14 @@ SELECT system, name AS dataset, 'compare' AS direction,
 UNANSWERED = "SELECT count(*) FROM hub.comparison WHERE asked_at >= %s AND state <> 'answered'"
 UNBALANCED = """
 SELECT count(*) FROM hub.transfer
- WHERE started_at >= %s
+ WHERE started_at >= %s AND started_at < %s
    AND (state IN ('pulling', 'landed', 'refused')
         OR direction = 'pull' AND state = 'finished' AND read_rows
            <> new_rows + changed_rows + same_rows + quarantined_rows + duplicate_rows)
 """
-UNACKNOWLEDGED = "SELECT count(*) FROM hub.outbox WHERE NOT state = ANY(%s)"
+UNACKNOWLEDGED = """
+SELECT count(*) FROM hub.outbox WHERE NOT state = ANY(%s) AND queued_at < %s
+"""
 REFUSED = """
 SELECT count(*) FROM hub.quarantine WHERE state = 'open' AND system = %s AND dataset = %s
 """
@@ -106,8 +108,8 @@ class Results:
 
     Attributes:
         transfers: One plain dict per system, dataset and direction.
-        balanced: Every transfer of the run is finished and its counts add up.
-        unacknowledged: Outbox rows that no receiver has confirmed.
+        balanced: Every transfer that the run began is finished and its counts add up.
+        unacknowledged: Outbox rows of the run that no receiver has confirmed.
         unanswered: Questions that a department was asked to compare and has not answered.
         quarantine_matches_truth: The open quarantine is the sandbox's truth, record by record.
         substation_matches: The substation's statement is what was delivered, by key and digest.
@@ -138,12 +140,14 @@ class Results:
         )
 
 
-def read(settings: Settings, since: datetime) -> Results:
-    """Read the results of everything since a moment.
+def read(settings: Settings, since: datetime, until: datetime) -> Results:
+    """Read the results of a demo.
 
     Args:
         settings: With the hub's database URL; the sandbox of its home must run.
         since: Start of the demo.
+        until: When it was quiet. The schedules go on: what they began after it is still open, and
+            nobody's mistake.
     """
     from tongban.hub import open_hub
 
@@ -167,14 +171,21 @@ def read(settings: Settings, since: datetime) -> Results:
         lost = fake_differences(hub, connection, settings)
         return Results(
             transfers=transfers,
-            balanced=_count(connection, UNBALANCED, since) == 0,
-            unacknowledged=_count(connection, UNACKNOWLEDGED, list(NOT_DUE)),
+            balanced=is_balanced(connection, since, until),
+            unacknowledged=_count(connection, UNACKNOWLEDGED, list(NOT_DUE), until),
             unanswered=_count(connection, UNANSWERED, since),
             quarantine_matches_truth=not wrong,
             substation_matches=not astray,
             fakes_match=not lost,
             differences=[*wrong, *astray, *lost],
         )
+
+
+def is_balanced(
+    connection: psycopg.Connection[dict[str, Any]], since: datetime, until: datetime
+) -> bool:
+    """Tell if each transfer that was begun in between is closed and its counts add up."""
+    return _count(connection, UNBALANCED, since, until) == 0
 
 
 def _protocol(hub: Hub, system: str) -> str:

@@ -37,10 +37,17 @@ class Run:
 
 @dataclass(slots=True)
 class Progress:
-    """What was seen so far; `runs` by DAG and run id."""
+    """What was seen so far.
+
+    Attributes:
+        runs: By DAG and run id.
+        open_events: Asset events that a DAG has not taken up.
+        looked_at: When the last look began; of what began earlier it missed nothing.
+    """
 
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     open_events: int = 0
+    looked_at: datetime | None = None
 
     @property
     def active(self) -> list[Run]:
@@ -81,6 +88,7 @@ def wait_until_quiet(
     last_sign, last_seen = time.monotonic(), ""
     while True:
         before = {key for key, run in progress.runs.items() if run.has_ended}
+        progress.looked_at = now()
         _look(api, since, expected, consumers, progress)
         ended = [run for key, run in progress.runs.items() if run.has_ended and key not in before]
         told(progress, ended)
