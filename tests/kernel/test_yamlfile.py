@@ -113,3 +113,46 @@ def test_the_shown_path_is_relative_to_the_root(tmp_path: Path):
 def test_a_suggestion_is_the_nearest_word_or_the_list(word: str, expected: str):
     """A near miss gets one proposal, a far one the whole choice."""
     assert expected == suggestion(word, ["usage", "status"])
+
+
+@pytest.mark.parametrize("key", ["no", "YES", "~", "1.5", "2026-01-01", "=", "[a]"])
+def test_a_key_that_yaml_does_not_read_as_text_is_refused(tmp_path: Path, key: str):
+    """A field called `no` would silently become false."""
+    path = write(tmp_path, f"name: a\nparts:\n  ? {key}\n  : x\n")
+
+    with pytest.raises(ConfigInvalid, match=r"^file\.yaml:3: YAML reads this key as .* in quotes"):
+        load_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-13-45", "9" * 5000, "!!int x", "!!bool x", "!!timestamp x"]
+)
+def test_a_value_that_yaml_takes_for_something_else_is_refused(tmp_path: Path, value: str):
+    """PyYAML's own exceptions would say neither file nor line."""
+    path = write(tmp_path, f"name: a\nparts: [b, {value}]\n")
+
+    with pytest.raises(ConfigInvalid, match=r"^file\.yaml:2: a value is not what YAML takes it"):
+        load_yaml(path)
+
+
+def test_letters_that_yaml_forbids_are_refused_with_their_line(tmp_path: Path):
+    """Such as a bell that an editor left."""
+    path = write(tmp_path, "name: a\nparts: \a\n")
+
+    with pytest.raises(ConfigInvalid, match=r"^file\.yaml:2: not valid YAML"):
+        load_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]\n",
+        "a: &a {b: *a}\n",
+        f"a: {'[' * 300}{']' * 300}\n",
+        "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}' if i else 'x'] * 10)}]\n" for i in range(9)),
+    ],
+)
+def test_aliases_that_multiply_or_hold_themselves_are_refused(tmp_path: Path, text: str):
+    """A billion places from ten lines: refused before anything is made of them."""
+    with pytest.raises(ConfigInvalid, match=r"^file\.yaml:\d+: nested deeper"):
+        load_yaml(write(tmp_path, text))
