@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from sqlalchemy import insert, text
 
 from tongban.kernel.catalog import load_catalog
+from tongban.kernel.errors import ConfigInvalid
 from tongban.kernel.records import Page
+from tongban.kernel.retention import Retention
 from tongban.orchestration import housekeeping
 from tongban.pull import LandingStore
 from tongban.store import tables
@@ -169,3 +172,27 @@ def test_what_a_young_broken_pull_left_stays(hub: Any):
 
     assert 0 == housekeeping.remove_broken_landings(hub, 30)
     assert folder.exists()
+
+
+@pytest.mark.parametrize(("term", "removed"), [(5, 1), (60, 0)])
+def test_a_contract_may_have_another_term_for_its_pages(hub: Any, term: int, removed: int):
+    """Shorter or longer than the DAG's own."""
+    folder = land(hub, days_ago=10 if term == 5 else 40)
+    (contract, *_) = hub.catalog.contracts().values()
+    contract = replace(contract, dataset="taxpayer", retention=Retention(landing=term))
+    hub.catalog = SimpleNamespace(contracts=lambda: {"taxpayer": contract})
+
+    assert removed == housekeeping.remove_landings(hub, 30)
+
+    assert folder.exists() != bool(removed)
+
+
+def test_nothing_expires_where_no_contract_has_a_term(hub: Any):
+    """Retention is opt-in."""
+    assert {} == housekeeping.expire(hub)
+
+
+def test_keys_of_what_is_not_stored_are_not_rotated(hub: Any):
+    """A typo in the params of a run."""
+    with pytest.raises(ConfigInvalid, match="is stored"):
+        housekeeping.rotate_keys(hub, "taxpayr")

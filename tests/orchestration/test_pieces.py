@@ -16,7 +16,7 @@ from tongban.kernel.catalog import load_catalog
 from tongban.kernel.records import BEIJING
 from tongban.orchestration import documents, runtime
 from tongban.orchestration.assets import announce, dataset_asset
-from tongban.orchestration.connections import airflow_connection
+from tongban.orchestration.connections import airflow_connection, airflow_secret
 from tongban.orchestration.pools import pools
 
 
@@ -228,3 +228,19 @@ def test_airflows_connection_becomes_ours(monkeypatch: pytest.MonkeyPatch):
 def test_a_connection_that_airflow_does_not_know_is_looked_for_elsewhere():
     """The kernel goes on with the environment and the files."""
     assert airflow_connection("nobody") is None
+
+
+def test_a_master_key_is_looked_for_in_variables_and_then_in_connections(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Any secrets backend of Airflow holds it; the environment stands for one here."""
+    assert airflow_secret("hub_master") is None
+    document = {"conn_type": "generic", "password": "of-the-connection"}
+    monkeypatch.setenv("AIRFLOW_CONN_HUB_MASTER", json.dumps(document))
+    of_connection = airflow_secret("hub_master")
+    monkeypatch.setenv("AIRFLOW_VAR_HUB_MASTER", "of-the-variable")
+
+    assert ("of-the-connection", "of-the-variable") == (
+        of_connection,
+        airflow_secret("hub_master"),
+    )

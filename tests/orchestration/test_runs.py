@@ -230,3 +230,17 @@ def test_a_landing_can_be_loaded_again_by_hand(bag: Any, city: CityHub):
     assert "success" == done.tasks["replay"]
     assert {"sale_contract", "sale_contract_party"} == set(done.values["replay"])
     assert before == city.one("SELECT count(*) FROM data.sale_contract_v1")
+
+
+def test_keys_are_rotated_by_hand_and_a_lookup_goes_on(bag: Any, city: CityHub):
+    """On demand only; the hub goes on reading what it stored."""
+    run(bag, "pull_taxpayer")
+    skipped = run(bag, "maintenance")
+
+    done = run(bag, "maintenance", rotate_keys="taxpayer")
+
+    assert ("skipped", "success") == (skipped.tasks["rotate_keys"], done.tasks["rotate_keys"])
+    stored = city.one("SELECT count(*) FROM data.taxpayer_v1")
+    found = done.values["rotate_keys"]["taxpayer"]
+    assert (1, 0) == (found["retired"], found["remaining"])
+    assert found["rows"] >= stored > 0
