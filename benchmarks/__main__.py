@@ -22,6 +22,8 @@ NAMES = {  # name → module of this package with `run() -> list[dict]`
     "soap-decode": "soap_decode",
     "rest-decode": "rest_decode",
     "stalled-department": "stalled",
+    "evidence": "evidence",
+    "reconcile": "reconciling",
 }
 
 

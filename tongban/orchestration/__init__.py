@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tongban.orchestration.maintenance import build_maintenance_dag
     from tongban.orchestration.pulls import build_pull_dags
     from tongban.orchestration.pushes import build_push_dags
+    from tongban.orchestration.reconciling import build_reconcile_dag
 
 __all__ = [
     "build_approvals_dag",
@@ -31,6 +32,7 @@ __all__ = [
     "build_maintenance_dag",
     "build_pull_dags",
     "build_push_dags",
+    "build_reconcile_dag",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "build_maintenance_dag": "maintenance",
     "build_pull_dags": "pulls",
     "build_push_dags": "pushes",
+    "build_reconcile_dag": "reconciling",
 }
 
 

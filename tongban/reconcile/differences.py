@@ -37,7 +37,7 @@ _NAMED = text("""
          action, rereport)
     WITH ours AS (
         SELECT o.* FROM statement_ours o JOIN statement_bucket b
-            ON b.bucket = substr(o.record_id::text, 1, 3)
+            ON b.bucket = get_byte(uuid_send(o.record_id), 0)
          WHERE NOT o.is_moving AND (b.ours_rows <> b.theirs_rows
                                     OR b.ours_mark IS DISTINCT FROM b.theirs_mark)),
     theirs AS (
@@ -45,7 +45,7 @@ _NAMED = text("""
                (array_agg(s.digest ORDER BY s.version DESC))[1] AS digest,
                (array_agg(s.receipt_no ORDER BY s.version DESC))[1] AS receipt_no
           FROM statement_theirs s JOIN statement_bucket b
-            ON b.bucket = substr(s.record_id::text, 1, 3)
+            ON b.bucket = get_byte(uuid_send(s.record_id), 0)
          WHERE b.ours_rows <> b.theirs_rows OR b.ours_mark IS DISTINCT FROM b.theirs_mark
          GROUP BY s.record_id),
     compared AS (

@@ -15,6 +15,7 @@ from typing import Protocol
 import polars as pl
 from sqlalchemy import Connection, text
 
+from tongban.rows import ahead
 from tongban.store.copy import copy_frame
 
 UUID_TEXT = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -33,13 +34,34 @@ _THEIRS = text("""
         record_id uuid, version bigint, digest bytea, receipt_no text
     ) ON COMMIT DROP
 """)
+# Most records have one acknowledged version and nothing else to say; only the others are sorted.
+_OTHERS = text("""
+    CREATE TEMPORARY TABLE statement_other ON COMMIT DROP AS
+    SELECT DISTINCT o.record_id FROM hub.outbox o
+     WHERE o.target = :target AND o.dataset = :dataset
+       AND (o.version > 1 OR o.state NOT IN ('accepted', 'duplicate')
+            OR coalesce(o.op, 'D') = 'D' OR coalesce(o.sent_at >= :asked_at, true))
+""")
+_ON_THAT_DAY = """
+    (CAST(:day AS date) IS NULL
+     OR (sent_at AT TIME ZONE 'Asia/Shanghai')::date = CAST(:day AS date))
+"""
+_FILL_PLAIN = text(f"""
+    INSERT INTO statement_ours
+    SELECT o.record_id, o.version, o.digest, true, false, o.receipt_no, o.sent_at, o.transfer_id
+      FROM hub.outbox o
+     WHERE o.target = :target AND o.dataset = :dataset AND o.version = 1
+       AND o.state IN ('accepted', 'duplicate')
+       AND NOT EXISTS (SELECT FROM statement_other x WHERE x.record_id = o.record_id)
+       AND {_ON_THAT_DAY}
+""")  # noqa: S608 - our own names
 # The newest acknowledged version of each record; a version that may be on its way makes it move.
-_FILL_OURS = text("""
+_FILL_OTHERS = text(f"""
     INSERT INTO statement_ours
     SELECT record_id, version, digest, NOT is_deletion,
            is_touched OR coalesce(maybe > coalesce(told, 0), false), receipt_no, sent_at,
            transfer_id
-      FROM (SELECT DISTINCT ON (o.record_id) o.record_id, o.version, o.digest, o.state,
+      FROM (SELECT DISTINCT ON (o.record_id) o.record_id, o.version, o.digest,
                    o.receipt_no, o.sent_at, o.transfer_id,
                    coalesce(o.op = 'D', EXISTS (
                        SELECT FROM hub.tombstone d WHERE d.dataset = o.dataset
@@ -50,20 +72,20 @@ _FILL_OURS = text("""
                    max(o.version) FILTER (WHERE o.sent_at IS NOT NULL AND o.code IS NULL
                                             AND o.state NOT IN ('accepted', 'duplicate'))
                        OVER every AS maybe
-              FROM hub.outbox o
+              FROM statement_other x JOIN hub.outbox o USING (record_id)
              WHERE o.target = :target AND o.dataset = :dataset
             WINDOW every AS (PARTITION BY o.record_id)
              ORDER BY o.record_id, (o.state IN ('accepted', 'duplicate')) DESC, o.version DESC) n
      WHERE (told IS NOT NULL OR maybe IS NOT NULL OR is_touched)
-       AND (CAST(:day AS date) IS NULL
-            OR (sent_at AT TIME ZONE 'Asia/Shanghai')::date = CAST(:day AS date))
-""")
+       AND {_ON_THAT_DAY}
+""")  # noqa: S608 - our own names
+_ANALYZE_OTHERS = text("ANALYZE statement_other")
 _ANALYZE = text("ANALYZE statement_ours; ANALYZE statement_theirs")
 _MARK = (
     "('x' || encode(substr(sha256(uuid_send({t}.record_id) || int8send({t}.version)"
     " || coalesce({t}.digest, '')), 1, 16), 'hex'))::bit(128)"
 )
-_BUCKET = "substr({t}.record_id::text, 1, 3)"  # 4096 ranges of keys
+_BUCKET = "get_byte(uuid_send({t}.record_id), 0)"  # 256 ranges of keys
 _SUMMED = f"""
     CREATE TEMPORARY TABLE statement_bucket ON COMMIT DROP AS
     SELECT coalesce(a.bucket, b.bucket) AS bucket, coalesce(a.rows, 0) AS ours_rows,
@@ -113,7 +135,7 @@ class Sums:
 
     Attributes:
         ours_digest, theirs_digest: 16 bytes, independent of any order.
-        ranges: Ranges of keys, of 4096, in which both sides differ.
+        ranges: Ranges of keys, of 256, in which both sides differ.
     """
 
     ours_rows: int
@@ -137,7 +159,10 @@ def fill_ours(
     conn.execute(_SETTINGS)
     conn.execute(_OURS)
     facts = {"target": target, "dataset": dataset, "asked_at": asked_at, "day": day}
-    conn.execute(_FILL_OURS, facts)
+    conn.execute(_OTHERS, facts)
+    conn.execute(_ANALYZE_OTHERS)
+    conn.execute(_FILL_PLAIN, facts)
+    conn.execute(_FILL_OTHERS, facts)
 
 
 def fill_theirs(conn: Connection, pages: Iterable[pl.DataFrame], keyed: Keyed) -> int:
@@ -147,7 +172,7 @@ def fill_theirs(conn: Connection, pages: Iterable[pl.DataFrame], keyed: Keyed) -
     """
     conn.execute(_THEIRS)
     foreign = 0
-    for page in pages:
+    for page in ahead(pages):
         own = page.filter(pl.col("guid").str.contains(UUID_TEXT))
         foreign += page.height - own.height
         digests = own.select(
