@@ -22,6 +22,7 @@ NAMES = {  # name → module of this package with `run() -> list[dict]`
     "soap-decode": "soap_decode",
     "rest-decode": "rest_decode",
     "stalled-department": "stalled",
+    "cases": "cases",
     "evidence": "evidence",
     "reconcile": "reconciling",
 }

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from benchmarks import end_to_end, figures, floors, gen
+from benchmarks import cases, end_to_end, figures, floors, gen
 from benchmarks.__main__ import NAMES, available, main
 from benchmarks.layout import FIELDS, PROTOCOLS
 from benchmarks.rowwise import Refused, clean, is_resident_id
@@ -55,6 +55,18 @@ def test_floors_benchmark_runs(monkeypatch, tmp_path):
 
     assert_well_formed(rows)
     assert {"bytes", "json", "xml", "value", "copy"} == {r["name"].split(".")[1] for r in rows}
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_cases_benchmark_runs_and_checks_its_deadlines(monkeypatch):
+    """A wrong deadline would stop it."""
+    monkeypatch.setenv(cases.CASES_VARIABLE, str(ROWS))
+
+    rows = cases.run()
+
+    assert_well_formed(rows)
+    assert {"cases.deadlines", "cases.lookup.p95"} <= {row["name"] for row in rows}
 
 
 def test_unknown_benchmark_is_refused_with_the_known_names(capsys):
