@@ -43,7 +43,7 @@ _ROLE_PASSWORD = "only-for-benchmarks"  # noqa: S105 - of a server that lives fo
 _NUMBER = "(body || lpad((98 - (body * 100) % 97)::text, 2, '0'))"
 _FILL = f"""
 CREATE TEMP TABLE made AS
-SELECT n, {_NUMBER} AS accept_no, date '{FIRST_DAY}' + (n % 700) AS day
+SELECT n, {_NUMBER} AS accept_no, date '{FIRST_DAY}' + (n % 700)::int AS day
   FROM (SELECT n, 6208240101000000 + (n / 900000) * 1000000 + n % 900000 + 1 AS body
           FROM generate_series(0::bigint, CAST(:count AS bigint) - 1) AS n) AS bodies;
 INSERT INTO cases.gov_case (accept_no, application_no, application_id, item_code, item_name, state,
@@ -78,14 +78,14 @@ def run() -> list[Row]:
     with _server() as engine:
         with engine.begin() as conn:
             sync_calendar(conn, calendar)
-            for statement in _FILL.split(";\n"):
+            for statement in filter(str.strip, _FILL.split(";\n")):
                 conn.execute(text(statement), {"count": count} if ":count" in statement else {})
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.execute(text("VACUUM ANALYZE"))
         with engine.begin() as conn:
             deadlines = _deadlines(conn, calendar)
             lookups = _lookups(conn, count)
-        revised = _revision(engine, calendar)
+        revised = _revision(engine)
     return [
         figure("cases.deadlines", deadlines, "s", at_most=5, note=f"{count:,} clocks in SQL"),
         figure("cases.lookup.p50", lookups[len(lookups) // 2], "ms"),
@@ -119,7 +119,7 @@ def _lookups(conn: Connection, count: int) -> list[float]:
     return sorted(times)
 
 
-def _revision(engine: Engine, calendar: WorkingDays) -> float:
+def _revision(engine: Engine) -> float:
     """Seconds to bring all open clocks to a new calendar."""
     news = WorkingDays([FIRST_DAY], [], projected=())
     with engine.begin() as conn:
