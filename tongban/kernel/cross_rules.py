@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tongban.kernel.contract_rules import CROSS_KINDS, Entry, entries
 from tongban.kernel.errors import ConfigInvalid
-from tongban.kernel.yamlfile import YamlFile, suggestion
+from tongban.kernel.yamlfile import Where, YamlFile, load_yaml, suggestion
 
 if TYPE_CHECKING:
     from tongban.kernel.codes import CodeTables
@@ -73,7 +73,7 @@ class CrossRule:
         by: Our field (or one of `through`) → the other dataset's field: which records belong
             together.
         per: Fields that make one case.
-        where: `file:line`.
+        where: Its place in the file.
     """
 
     id: str
@@ -82,7 +82,7 @@ class CrossRule:
     english: str
     severity: str
     dimension: str
-    where: str
+    where: Where
     field: str = ""
     other: str = ""
     other_field: str = ""
@@ -139,12 +139,13 @@ def check_cross_rules(
         for dataset, name in _used(rule, contract):
             if dataset not in others:
                 raise ConfigInvalid(
-                    f'{rule.where}: rule {rule.id}: no contract "{dataset}"'
+                    f'{place_of(contract, rule)}: rule {rule.id}: no contract "{dataset}"'
                     f"{suggestion(dataset, others)}"
                 )
             if name not in others[dataset].by_name:
                 raise ConfigInvalid(
-                    f'{rule.where}: rule {rule.id}: the contract {dataset} has no field "{name}"'
+                    f"{place_of(contract, rule)}: rule {rule.id}: the contract {dataset} has no "
+                    f'field "{name}"'
                     f"{suggestion(name, others[dataset].by_name)}"
                 )
         _check_codes(rule, contract, others, codes)
@@ -152,9 +153,14 @@ def check_cross_rules(
             types = contract.field(rule.field).type, others[rule.other].field(rule.other_field).type
             if types[0] != types[1]:
                 raise ConfigInvalid(
-                    f"{rule.where}: rule {rule.id}: {rule.field} is {types[0]}, but "
+                    f"{place_of(contract, rule)}: rule {rule.id}: {rule.field} is {types[0]}, but "
                     f"{rule.other}.{rule.other_field} is {types[1]}; they cannot be compared"
                 )
+
+
+def place_of(contract: Contract, rule: CrossRule) -> str:
+    """`file:line` of a rule, read again only to refuse it."""
+    return load_yaml(contract.path, root=contract.path.parents[2]).at(rule.where)
 
 
 def _check_codes(
@@ -173,7 +179,7 @@ def _check_codes(
             for value in values:
                 if value not in known:
                     raise ConfigInvalid(
-                        f'{rule.where}: rule {rule.id}: {name} has no code "{value}"'
+                        f'{place_of(contract, rule)}: rule {rule.id}: {name} has no code "{value}"'
                         f"{suggestion(value, known)}"
                     )
 
@@ -223,7 +229,7 @@ class _Reader:
             english=str(custom.get("english") or ""),
             severity=entry.severity,
             dimension=entry.dimension,
-            where=self.file.at(entry.where),
+            where=entry.where,
             field=str(body.get("field") or ""),
             other=other,
             other_field=other_field,

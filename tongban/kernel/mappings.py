@@ -41,6 +41,16 @@ class FieldMapping:
     ops: tuple[Op, ...]
     where: str
 
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """Sources that only decide how the others are read; they stand in arguments."""
+        return tuple(
+            str(op.args[argument])
+            for op in self.ops
+            for name, argument in _SOURCES_IN_ARGUMENTS
+            if op.name == name and isinstance(op.args, dict) and argument in op.args
+        )
+
 
 @dataclass(frozen=True)
 class Mapping:
@@ -71,12 +81,7 @@ class Mapping:
         used = list(self.source_key)
         for item in self.fields.values():
             used += item.sources
-            used += [
-                str(op.args[argument])
-                for op in item.ops
-                for name, argument in _SOURCES_IN_ARGUMENTS
-                if op.name == name and isinstance(op.args, dict) and argument in op.args
-            ]
+            used += item.deciding
         fields = tuple(dict.fromkeys(used))
         return RecordShape(
             fields=fields, explode=self.explode, known=frozenset(fields) | frozenset(self.ignore)

@@ -79,6 +79,8 @@ duplicate.
 
 {contracts}
 
+字段血缘 / column lineage: `bin/tongban map lineage {dataset}`
+
 补数：手工运行并填写 `since`、`until`。 Backfill: run by hand with `since` and `until`.
 
 [传输记录 / transfers](/tongban/transfers?system={system.system}&dataset={dataset}) ·

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tongban.kernel.contracts import Contract
-from tongban.kernel.cross_rules import CrossRule, Through
+from tongban.kernel.cross_rules import CrossRule, Through, place_of
 from tongban.kernel.errors import ConfigInvalid
 from tongban.quality.kept import Frames, Kept
 
@@ -75,8 +75,8 @@ def comparisons_of(contracts: Iterable[Contract]) -> tuple[Comparison, ...]:
             made = _comparison(contract, rule)
             if made.id in found:
                 raise ConfigInvalid(
-                    f"{rule.where}: {found[made.id].rule.id} and {rule.id} end in the same name; "
-                    "rename one, the audit's report lists them by it"
+                    f"{place_of(contract, rule)}: {found[made.id].rule.id} and {rule.id} end in "
+                    "the same name; rename one, the audit's report lists them by it"
                 )
             found[made.id] = made
     return tuple(found.values())
