@@ -19,7 +19,7 @@ from tongban.evidence.log import _insert, append, append_fact, export, listen
 from tongban.evidence.sealer import Sealer
 from tongban.evidence.seals import read_seals, seal_all, seal_of
 from tongban.evidence.signing import SM2, SignerAbsent, is_available, open_signer
-from tongban.evidence.verify import GENESIS, verify_archive
+from tongban.evidence.verify import GENESIS, merkle_root, verify_archive
 from tongban.kernel.errors import EvidenceBroken
 from tongban.store.engine import transaction
 
@@ -255,3 +255,11 @@ def test_append_calls_its_listener_in_the_transaction(engine):
         append(conn, "approval", {}, b"")
 
     assert [1] == heard
+
+
+@pytest.mark.parametrize("count", [1, 127, 128, 129, 300, 385])
+def test_root_that_is_made_in_pieces_is_the_root_of_the_whole(count):
+    """The verifier makes it in one piece."""
+    hashes = [bytes([number % 256]) * 32 for number in range(count)]
+
+    assert merkle_root(hashes) == seals._root(b"".join(hashes))

@@ -33,6 +33,15 @@ def salted(records: bytes, seed: bytes) -> list[bytes]:
     ]
 
 
+def root_of_nodes(nodes: list[bytes]) -> bytes:
+    """The root above nodes of one level; the last one may be of a smaller tree."""
+    while len(nodes) > 1:
+        pairs = zip(nodes[::2], nodes[1::2], strict=False)
+        alone = nodes[len(nodes) & ~1 :]
+        nodes = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs] + alone
+    return nodes[0]
+
+
 def path_of(leaves: list[bytes], index: int) -> list[str]:
     """The neighbours from a leaf up to the root, each with the side on which it stands."""
     path = []

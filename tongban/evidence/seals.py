@@ -7,6 +7,7 @@ time one does and the others go on.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +15,24 @@ from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_or_keep
 
 from tongban.evidence.heads import EvidenceRolledBack, Head, Heads
+from tongban.evidence.leaves import root_of_nodes
 from tongban.evidence.log import moment
 from tongban.evidence.signing import Signer
 from tongban.evidence.verify import GENESIS, merkle_root, seal_hash, signed_bytes
 from tongban.store.engine import transaction
 from tongban.store.evidence_tables import evidence_key, evidence_seal
-from tongban.store.tables import evidence_entry
 
 SEAL_EVERY_S = 60.0
 MOST_ENTRIES = 10_000
 _LOCK = 0x746F6E67_62616E03  # "tongban", 3: one sealer at a time
+_HASH_LENGTH = 32
+_BLOCK, _YIELD_S = 32, 0.0005
+_HASHES = text("""
+    SELECT count(*) AS entries, string_agg(entry_hash, ''::bytea ORDER BY seq) AS hashes,
+           clock_timestamp() AS now
+      FROM (SELECT seq, entry_hash FROM hub.evidence_entry WHERE seq > :last
+             ORDER BY seq LIMIT :most) entry
+""")
 _BINARY = ("root", "head", "previous", "key", "signature")
 Document = dict[str, Any]
 
@@ -98,7 +107,7 @@ def _seal_next(engine: Engine, signer: Signer, heads: Heads) -> Head | None:
         latest = select(evidence_seal).order_by(evidence_seal.c.seal.desc()).limit(1)
         row = conn.execute(latest).mappings().first()
         before = None if row is None else _document_of(row)
-        seal = _next_seal(conn, before)
+        seal = next_seal(conn, before)
         if seal is None:
             return None
         document = signed(seal, signer)
@@ -106,29 +115,34 @@ def _seal_next(engine: Engine, signer: Signer, heads: Heads) -> Head | None:
     return Head(document["seal"], document["last"], seal_hash(document))
 
 
-def _next_seal(conn: Connection, before: Document | None) -> Document | None:
+def next_seal(conn: Connection, before: Document | None) -> Document | None:
     """What the next seal says, without its signature; None when there is nothing to seal."""
     last = 0 if before is None else before["last"]
-    statement = (
-        select(evidence_entry.c.seq, evidence_entry.c.entry_hash)
-        .where(evidence_entry.c.seq > last)
-        .order_by(evidence_entry.c.seq)
-        .limit(MOST_ENTRIES)
-    )
-    entries = conn.execute(statement).all()
-    if not entries:
+    found = conn.execute(_HASHES, {"last": last, "most": MOST_ENTRIES}).one()
+    if not found.entries:
         return None
-    now: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
-    at = moment(now)
+    hashes = bytes(found.hashes)
+    at = moment(found.now)
     return {
         "seal": 1 if before is None else before["seal"] + 1,
         "first": last + 1,
-        "last": entries[-1].seq,
+        "last": last + found.entries,
         "at": at if before is None else max(at, before["at"]),
-        "root": merkle_root([entry.entry_hash for entry in entries]).hex(),
-        "head": entries[-1].entry_hash.hex(),
+        "root": _root(hashes).hex(),
+        "head": hashes[-_HASH_LENGTH:].hex(),
         "previous": GENESIS if before is None else seal_hash(before),
     }
+
+
+def _root(hashes: bytes) -> bytes:
+    """The Merkle root, made in small pieces: threads that commit get the interpreter in between."""
+    level: list[bytes] = []
+    for at in range(0, len(hashes), _BLOCK * _HASH_LENGTH):
+        block = hashes[at : at + _BLOCK * _HASH_LENGTH]
+        leaves = [block[i : i + _HASH_LENGTH] for i in range(0, len(block), _HASH_LENGTH)]
+        level.append(merkle_root(leaves))  # blocks of a power of two are subtrees of the whole
+        time.sleep(_YIELD_S)
+    return root_of_nodes(level)
 
 
 def _write(conn: Connection, seal: Document, signer: Signer) -> None:
