@@ -2,12 +2,13 @@
 
 The timeouts of sockets are per byte: a server that sends one header byte every few seconds would
 hold a call, and a slot of the budget, for hours. A timer closes the call's socket instead; what the
-reader then meets is told apart by `is_over`.
+reader then meets is told apart by `is_over`. Inside a call urllib3 is silent, at every log level.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 from http import HTTPStatus
@@ -21,6 +22,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 MOST_INTERIM = 16
 _here = threading.local()
+
+
+def _is_not_ours(_record: logging.LogRecord) -> bool:
+    """Drop what urllib3 logs about our calls: it quotes addresses with keys and with people."""
+    return getattr(_here, "deadline", None) is None
+
+
+for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.response"):
+    logging.getLogger(_name).addFilter(_is_not_ours)
 
 
 class Deadline:

@@ -20,6 +20,7 @@ from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerTooLarge
 from connectors.protocols.certificates import Tls, tls_refusal
 from connectors.protocols.deadline import Deadline, Watched
+from connectors.protocols.unpacking import CODINGS, PackingBroken, Unpacking
 from tongban.kernel.budgets import Budget
 from tongban.kernel.connections import Connection
 from tongban.kernel.errors import (
@@ -66,6 +67,7 @@ class Transport:
             return self._opened
         session = requests.Session()
         session.trust_env = False
+        session.headers["Accept-Encoding"] = "gzip, deflate"
         extra = self._connection.extra
         session.verify = str(extra["ca_file"]) if extra.get("ca_file") else True
         if extra.get("client_cert_file"):
@@ -109,7 +111,7 @@ class Transport:
         with Deadline(seconds) as deadline:
             try:
                 answer = self._once(draft, self._clock.monotonic() + seconds, seconds)
-            except RetryLater:
+            except (RetryLater, AnswerUnreadable):
                 if not deadline.is_over:
                     raise
         if answer is None or deadline.is_over:
@@ -135,6 +137,11 @@ class Transport:
                 body = b"".join(self._read(draft, response, deadline))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
+        except PackingBroken:
+            raise AnswerUnreadable(
+                f"{self.system}: {draft.what} answers with broken compression, or was cut off",
+                system=self.system,
+            ) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
             raise self._mapped(draft, exc) from None  # foreign texts quote the URL with its query
         except OSError as exc:  # a certificate or key file of the connection
@@ -151,14 +158,11 @@ class Transport:
 
     def _check_coding(self, draft: Draft, response: requests.Response) -> None:
         """Refuse a compression that nobody asked for and that is not undone."""
-        said = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
-        unknown = [
-            word for word in said if word not in {*response.raw.CONTENT_DECODERS, "identity"}
-        ]
-        if unknown:
+        unknown = [word for word in _codings(response) if word not in CODINGS]
+        if unknown or len(_codings(response)) > 1:
             raise AnswerUnreadable(
                 f"{self.system}: {draft.what} answers in a Content-Encoding that was not asked for "
-                f"({len(unknown)} unknown); ask the department for gzip or none",
+                f"({len(unknown)} unknown, or several); ask the department for gzip or none",
                 system=self.system,
             )
 
@@ -169,10 +173,9 @@ class Transport:
         head: list[bytes] = []
         if declared.isdigit() and int(declared) > limit:
             size = int(declared)
-            head.append(response.raw.read1(_HEAD_BYTES, decode_content=True))
+            head.append(next(_pieces(response), b"")[:_HEAD_BYTES])
         else:
-            # read1 returns after one recv, so that a trickling answer meets its deadline
-            for chunk in iter(lambda: response.raw.read1(_CHUNK_BYTES, decode_content=True), b""):
+            for chunk in _pieces(response):
                 if size < _HEAD_BYTES:
                     head.append(chunk)
                 size += len(chunk)
@@ -199,10 +202,6 @@ class Transport:
         )
         if refused is not None:
             return refused
-        if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in chain):
-            return AnswerUnreadable(
-                f"{self.system}: {draft.what} answers with broken compression", system=self.system
-            )
         if _impossible(exc, chain):
             return ConfigInvalid(
                 f"{self.system}: {draft.what} has an address or a header that HTTP cannot carry; "
@@ -233,6 +232,26 @@ class Transport:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+
+def _codings(response: requests.Response) -> list[str]:
+    """Compressions of an answer, as its header names them."""
+    said = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
+    return [word for word in said if word != "identity"]
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives, without its compression.
+
+    Raises:
+        PackingBroken: The compression is damaged or ends too early.
+    """
+    unpacking = Unpacking() if _codings(response) else None
+    # read1 returns after one recv, so that a trickling answer meets its deadline
+    for chunk in iter(lambda: response.raw.read1(_CHUNK_BYTES, decode_content=False), b""):
+        yield from unpacking.feed(chunk) if unpacking else (chunk,)
+    if unpacking:
+        unpacking.end()
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

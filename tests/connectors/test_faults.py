@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import pickle  # noqa: S403 - our own bytes
 import socket
 import struct
 import threading
 import time
+import zlib
 from datetime import datetime
 
 import pytest
@@ -175,6 +177,56 @@ def test_compressed_answers_are_read():
     body = gzip.compress(b'{"rows":[{"id":1}]}')
     with serving(answers(200, body, {"Content-Encoding": "gzip"})) as server:
         assert b'{"rows":[{"id":1}]}' == read(server.url)[0].body
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:])),
+        ("x-gzip", lambda body: gzip.compress(body) + bytes(9)),
+        ("deflate", zlib.compress),
+        ("deflate", _raw_deflate),
+        ("identity", bytes),
+    ],
+)
+def test_every_way_to_compress_is_undone(coding, pack):
+    """Several members, padding, deflate with and without its header."""
+    body = b'{"rows":[{"id":1}]}'
+    with serving(answers(200, pack(body), {"Content-Encoding": coding})) as server:
+        assert body == read(server.url)[0].body
+
+
+@pytest.mark.parametrize("lost", [1, 6, 12])
+def test_a_compressed_answer_that_was_cut_off_is_no_whole_answer(lost):
+    """A table of text would lose its last rows in silence."""
+    body = gzip.compress(b'{"rows":[]}')[:-lost]
+    with serving(answers(200, body, {"Content-Encoding": "gzip"})) as server:
+        with pytest.raises(AnswerUnreadable, match="cut off"):
+            read(server.url)
+
+
+def test_a_bomb_of_two_layers_is_not_opened():
+    """Nobody packs twice who means well."""
+    body = gzip.compress(gzip.compress(b" " * 3_000_000))
+    with serving(answers(200, body, {"Content-Encoding": "gzip, gzip"})) as server:
+        with pytest.raises(AnswerUnreadable, match="several"):
+            read(server.url)
+
+
+def test_what_urllib3_logs_names_neither_keys_nor_people(caplog):
+    """Its debug lines quote whole addresses; at that level others may still log."""
+    call = {"path": "/a", "query": {"idno": "620899850314001"}}
+    auth = {"kind": "api_key", "in": "query", "name": "k"}
+    caplog.set_level(logging.DEBUG)
+    with serving(lambda _a: ok()) as server:
+        read(server.url, rest_system(interface={"auth": auth}, dataset={"call": call}))
+        assert "620899850314001" == server.asked[0].query["idno"]
+    assert [] == [r.getMessage() for r in caplog.records if r.name.startswith("urllib3")]
 
 
 def test_an_answer_that_trickles_meets_the_total_timeout():
