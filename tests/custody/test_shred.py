@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,11 +17,12 @@ from sqlalchemy import text
 from tests.custody.test_rotate import names_of, payers
 from tests.store.samples import PAYMENT, payments
 from tongban.custody import jobs
+from tongban.custody.quiet import wait_for_writers
 from tongban.custody.retention import expire
 from tongban.custody.rotate import rotate
 from tongban.custody.shred import Order, planned, shred
 from tongban.evidence.log import check
-from tongban.kernel.errors import ConfigInvalid
+from tongban.kernel.errors import ConfigInvalid, DatabaseUnavailable
 from tongban.kernel.records import Page
 from tongban.kernel.retention import Retention
 from tongban.protect import KeyRing, KeyShredded, open_column
@@ -292,3 +294,30 @@ def test_the_key_of_a_shredded_envelope_is_named(years):
 
     assert read_header(sealed, "x")[1] == caught.value.context["key_id"]
     assert "period 2024" in str(caught.value)
+
+
+def test_a_writer_that_sealed_before_the_order_is_waited_for(years):
+    """What it commits a moment later is carried over with the rest, not lost."""
+    made: list[dict[str, object]] = []
+    order = replace(ALL, period="2024")
+    shredder = threading.Thread(target=lambda: made.append(shred(years, order)))
+    with transaction(years.engine) as conn:
+        conn.execute(text("UPDATE hub.transfer SET run_id = 'writer'"))
+        shredder.start()
+        shredder.join(1.0)
+        is_waiting = shredder.is_alive()
+    shredder.join(30)
+
+    assert (True, 1) == (is_waiting, len(made))
+
+
+def test_a_writer_that_never_ends_stops_the_shredding_before_anything_is_destroyed(years):
+    """Its rows would be unreadable."""
+    with transaction(years.engine) as conn:
+        conn.execute(text("UPDATE hub.transfer SET run_id = 'writer'"))
+
+        with pytest.raises(DatabaseUnavailable, match="nothing was destroyed"):
+            wait_for_writers(years.engine, patience_s=0.3)
+
+    wait_for_writers(years.engine, patience_s=5)
+    assert 10 == len(payers(years))

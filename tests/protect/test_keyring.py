@@ -8,13 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tongban.kernel.errors import ConfigInvalid, EnvelopeBroken, KeyUnknown
-from tongban.protect import KeyRing, MasterKeyWrong
+from tongban.protect import KeyRing, KeyShredded, MasterKeyWrong
 from tongban.protect.envelope import OVERHEAD
 
 MASTER = base64.b64encode(bytes(range(32))).decode()
@@ -224,3 +225,64 @@ def test_ring_is_usable_from_another_process(tmp_path):
     )
 
     assert "b'x'" == answer.stdout.strip()
+
+
+def test_a_running_worker_seals_with_a_new_key_at_once(tmp_path):
+    """Else a rotation would never find the last envelope of the old one."""
+    worker, keeper = KeyRing.open(tmp_path, {}), KeyRing.open(tmp_path, {})
+    worker.sealing_key("payment")
+    for _ in range(5):
+        added = keeper.add_key("payment")
+
+        assert added == worker.sealing_key("payment").key_id
+
+
+def test_a_new_year_has_a_new_key(tmp_path):
+    """So that each year can be shredded alone; the worker is not restarted for it."""
+    today = [date(2026, 12, 31)]
+    ring = KeyRing.open(tmp_path, {}, today=lambda: today[0])
+    old = ring.seal("a", b"x", scope="payment")
+    today[0] = date(2027, 1, 1)
+
+    new = ring.seal("a", b"x", scope="payment")
+
+    assert old[1:5] != new[1:5]
+    assert ["2026", "2027"] == [key.period for key in ring.active_keys("payment")]
+    assert b"x" == ring.unseal("a", old)
+
+
+def test_a_retired_key_seals_nothing_and_still_opens(tmp_path):
+    """What a backup holds stays readable."""
+    ring, worker = KeyRing.open(tmp_path, {}), KeyRing.open(tmp_path, {})
+    sealed = worker.seal("a", b"x", scope="payment")
+    (key,) = ring.active_keys("payment")
+
+    ring.retire(key.name, {})
+
+    assert sealed[1:5] != worker.seal("a", b"x", scope="payment")[1:5]
+    assert b"x" == KeyRing.open(tmp_path, {}).unseal("a", sealed)
+
+
+def test_a_destroyed_key_opens_nothing_and_is_named_as_such(tmp_path):
+    """Destroyed by order is another thing than lost."""
+    ring = KeyRing.open(tmp_path, {})
+    sealed = ring.seal("a", b"x", scope="payment")
+    (key,) = ring.active_keys("payment")
+    ring.files.mark(key.name, ".shredded", {})
+    ring.files.destroy(key.name)
+    ring.files.destroy(key.name)
+
+    with pytest.raises(KeyShredded, match="unreadable for good"):
+        KeyRing.open(tmp_path, {}).unseal("a", sealed)
+
+
+def test_a_mark_of_destruction_counts_before_the_file_is_gone(tmp_path):
+    """A crash between both never opens it again."""
+    ring = KeyRing.open(tmp_path, {})
+    sealed = ring.seal("a", b"x", scope="payment")
+    (key,) = ring.active_keys("payment")
+
+    ring.files.mark(key.name, ".shredded", {})
+
+    with pytest.raises(KeyShredded):
+        KeyRing.open(tmp_path, {}).unseal("a", sealed)

@@ -166,12 +166,11 @@ def _digest(conn: Connection, place: Place, ids: Sequence[int]) -> tuple[int, st
 
 def _stop(hub: Hub, job: jobs.Job, keys: Sequence[KeyFacts]) -> None:
     """Nothing is sealed with these keys any more, and nothing that was is still on its way."""
-    is_new = False
     for key in keys:
         if key.state == "active":
             hub.keyring.retire(key.name, {"job": str(job.job_id), "reason": "to be shredded"})
-            is_new = True
-    if is_new:
+    # Again after a crash: the call before may have been killed while it waited.
+    if any(hub.keyring.files.path(key.name).exists() for key in keys):
         wait_for_writers(hub.engine)
 
 
