@@ -34,7 +34,10 @@ def commands() -> dict[str, Any]:
 def _flat(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
-            yield from _flat(command, f"{prefix}{name} ")
+            inner = dict(_flat(command, f"{prefix}{name} "))
+            default = inner.pop(f"{prefix}{name} {getattr(command, 'default', '')}", None)
+            yield from [(f"{prefix}{name}", default)] if default else []  # `case NUMBER`
+            yield from inner.items()
         else:
             yield f"{prefix}{name}", command
 

@@ -28,10 +28,12 @@ _INTERNAL = frozenset({"applicant_index", "application_id", "is_told"})
 class ShowsByDefault(TyperGroup):
     """`case NUMBER` means `case show NUMBER`."""
 
+    default = "show"
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put `show` before a first word that is no command."""
         known = args and (args[0] in self.commands or args[0].startswith("-"))
-        return super().resolve_command(ctx, args if known else ["show", *args])
+        return super().resolve_command(ctx, args if known else [self.default, *args])
 
 
 app = typer.Typer()
