@@ -205,17 +205,17 @@ def test_every_way_to_compress_is_undone(coding, pack):
 def test_a_compressed_answer_that_was_cut_off_is_no_whole_answer(lost):
     """A table of text would lose its last rows in silence."""
     body = gzip.compress(b'{"rows":[]}')[:-lost]
-    with serving(answers(200, body, {"Content-Encoding": "gzip"})) as server:
-        with pytest.raises(AnswerUnreadable, match="cut off"):
-            read(server.url)
+    reply = answers(200, body, {"Content-Encoding": "gzip"})
+    with serving(reply) as server, pytest.raises(AnswerUnreadable, match="cut off"):
+        read(server.url)
 
 
 def test_a_bomb_of_two_layers_is_not_opened():
     """Nobody packs twice who means well."""
     body = gzip.compress(gzip.compress(b" " * 3_000_000))
-    with serving(answers(200, body, {"Content-Encoding": "gzip, gzip"})) as server:
-        with pytest.raises(AnswerUnreadable, match="several"):
-            read(server.url)
+    reply = answers(200, body, {"Content-Encoding": "gzip, gzip"})
+    with serving(reply) as server, pytest.raises(AnswerUnreadable, match="several"):
+        read(server.url)
 
 
 def test_what_urllib3_logs_names_neither_keys_nor_people(caplog):
