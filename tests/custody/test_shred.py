@@ -264,7 +264,7 @@ def test_versions_older_than_their_term_lose_their_body(years):
     assert 1 == years.store.one("SELECT count(*) FROM hub.evidence_entry WHERE kind = 'retention'")
 
 
-def test_refused_rows_go_after_they_were_closed_and_never_while_open(years):
+def test_refused_rows_lose_their_body_after_they_were_closed_and_never_while_open(years):
     """A department may still correct an open one."""
     with transaction(years.engine) as conn:
         conn.execute(text("UPDATE hub.quarantine SET quarantined_at = now() - interval '9 years'"))
@@ -277,6 +277,11 @@ def test_refused_rows_go_after_they_were_closed_and_never_while_open(years):
         )
 
     assert {"quarantine": 1} == expire(years.engine, contract)
+    assert {"quarantine": 0} == expire(years.engine, contract)
+    assert [(0, 16)] == years.store.rows(
+        "SELECT length(row_sealed), length(row_digest) FROM hub.quarantine"
+    )
+    assert (0, 0) == ((done := rotate(years, "payment")).broken, done.remaining)
 
 
 def test_without_a_term_nothing_goes(years):

@@ -1,8 +1,8 @@
 """Retention: what is over goes after the term that its contract says, and the log says how much.
 
 History versions become husks (id, version, digest and times stay for proofs), closed refused rows
-go whole, their digests being leaves of the evidence. Newest versions and open refused rows never
-expire. Chunk by chunk; called again, it finds what is left.
+lose what the department sent (id, digest and findings stay, since notices name them). Newest
+versions and open refused rows never expire. Chunk by chunk; called again, it finds what is left.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tongban.kernel.contracts import Contract
 
 _REFUSED = text(f"""
-    DELETE FROM hub.quarantine WHERE quarantine_id IN (
+    UPDATE hub.quarantine SET row_sealed = '' WHERE quarantine_id IN (
         SELECT quarantine_id FROM hub.quarantine
-         WHERE dataset = :dataset AND state <> 'open'
+         WHERE dataset = :dataset AND state <> 'open' AND length(row_sealed) > 0
            AND closed_at < now() - make_interval(days => :days)
          ORDER BY quarantine_id LIMIT {CHUNK_ROWS} FOR UPDATE SKIP LOCKED)
 """)  # noqa: S608 - a number of ours
@@ -43,7 +43,7 @@ def expire(engine: Engine, contract: Contract) -> dict[str, int]:
             places = [p for p in places_of(conn, contract.dataset) if p.kind == "history"]
         done["history"] = sum(husk_replaced(engine, place, terms.history) for place in places)
     if terms.quarantine is not None:
-        done["quarantine"] = _remove_refused(engine, contract.dataset, terms.quarantine)
+        done["quarantine"] = _empty_refused(engine, contract.dataset, terms.quarantine)
     if any(done.values()):
         subject: dict[str, Any] = {"dataset": contract.dataset, **done}
         subject["terms"] = {"history": terms.history, "quarantine": terms.quarantine}
@@ -52,7 +52,7 @@ def expire(engine: Engine, contract: Contract) -> dict[str, int]:
     return done
 
 
-def _remove_refused(engine: Engine, dataset: str, days: int) -> int:
+def _empty_refused(engine: Engine, dataset: str, days: int) -> int:
     total = 0
     while True:
         with transaction(engine) as conn:

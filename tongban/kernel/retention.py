@@ -22,7 +22,7 @@ class Retention:
 
     Attributes:
         history: From the day on which a version was replaced; its body goes, id and digest stay.
-        quarantine: From the day on which a refused row was closed.
+        quarantine: From the day on which a refused row was closed; its body goes, findings stay.
         landing: From the end of the last transfer that read the pages.
     """
 
