@@ -21,7 +21,7 @@ from __future__ import annotations
 import codecs
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from tongban.kernel.budgets import Strict
 from tongban.kernel.words import Words, as_tuple
@@ -189,6 +189,15 @@ Auth = Annotated[
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _inside(name: str) -> str:
+    if name.startswith("/") or ".." in name.split("/") or "\\" in name:
+        raise ValueError("a pinned file stands below connectors/wsdl/; name it from there")
+    return name
+
+
+Pinned = Annotated[str, AfterValidator(_inside)]
+
+
 class Soap(Strict):
     """A pinned WSDL and how to speak it; the address comes from the connection.
 
@@ -206,10 +215,10 @@ class Soap(Strict):
             placeholders of our identity ({login} {secret:NAME} {timestamp} {nonce} {now:FORMAT}).
     """
 
-    wsdl: str
+    wsdl: Pinned
     sha256: Digest
-    imports: dict[str, Digest] = Field(default_factory=dict)
-    locations: dict[str, str] = Field(default_factory=dict)
+    imports: dict[Pinned, Digest] = Field(default_factory=dict)
+    locations: dict[str, Pinned] = Field(default_factory=dict)
     version: Literal["1.1", "1.2"] = "1.1"
     service: str | None = None
     port: str | None = None
