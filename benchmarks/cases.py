@@ -130,6 +130,8 @@ def _revision(engine: Engine) -> float:
             ),
             {"open": OPEN},
         )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("VACUUM ANALYZE cases.clock"))
     with engine.begin() as conn:
         began = time.monotonic()
         sync_calendar(conn, news)

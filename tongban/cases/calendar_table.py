@@ -64,7 +64,7 @@ UPDATE cases.gov_case AS g
    SET promised_on = c.due_on, changed_at = greatest(now(), g.changed_at), is_told = false
   FROM cases.clock AS c
  WHERE c.accept_no = g.accept_no AND c.clock = 'promise' AND c.state = 'runs'
-   AND c.due_on IS DISTINCT FROM g.promised_on AND c.accept_no = ANY(:moved)
+   AND c.due_on <> g.promised_on
 """
 
 
@@ -107,8 +107,7 @@ def sync_calendar(conn: Connection, calendar: WorkingDays) -> tuple[Moved, ...]:
     until = calendar.official_until
     rows = conn.execute(text(_RECOMPUTE), {"official_until": until or date.min}).mappings()
     moved = tuple(Moved(**row) for row in rows if row["old_due"] != row["new_due"])
-    promises = [item.accept_no for item in moved if item.clock == "promise"]
-    conn.execute(text(_PROMISES), {"moved": promises})
+    conn.execute(text(_PROMISES))
     conn.execute(
         text(
             "INSERT INTO cases.calendar_revision (revision, official_until, moved)"
