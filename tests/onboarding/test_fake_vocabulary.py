@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,8 @@ PAGINGS = {
     "key_set": ("paging: {kind: key_set, size: 4, keys: caseNo}", ', after: "{after:caseNo?}"'),
     "none": ("paging: {kind: none}", ""),
 }
+FAKED = sorted(path.stem for path in (ROOT / "connectors/systems").glob("*_hall.yaml"))
+FAKED += ["citizen_hotline", "medical_insurance", "provident_fund"]
 NO_SUCCESS = ('    success:\n      - {check: success, equals: "true", message: reason}\n', "")
 KEY = "auth: {kind: api_key, name: X-Hall-Key}"
 
@@ -97,6 +99,25 @@ def test_tables_without_an_envelope_are_served_with_their_total_in_a_header(answ
     _, keys = read_all(catalog, tmp_path)
 
     assert 11 == len(keys)
+
+
+@pytest.mark.parametrize("system", FAKED)
+def test_a_window_in_which_nothing_changed_is_read_as_no_rows(system, tmp_path):
+    """The usual answer between two schedules; a table without rows still has its header."""
+    catalog = load_catalog(ROOT)
+    department = Department(catalog, system, rows=3, now=NOW)
+    quiet = Window(NOW + timedelta(days=1), NOW + timedelta(days=1, minutes=10))
+
+    with serving(department) as url:
+        connection = from_document(system, department.open_account(url, tmp_path))
+        with open_connector(catalog.system(system), connection, catalog.root) as connector:
+            rows = sum(
+                connector.decode(name, page.body, catalog.mapping(system, name).shape).frame.height
+                for name in catalog.system(system).datasets
+                for page in connector.read_pages(name, quiet)
+            )
+
+    assert 0 == rows
 
 
 @pytest.mark.parametrize(

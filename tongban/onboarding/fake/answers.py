@@ -96,12 +96,24 @@ def _word(word: str) -> Any:
     return {"true": True, "false": False}.get(word, word)
 
 
-def body_of(interface: Interface, document: Document, records: Sequence[Document]) -> bytes:
-    """A REST answer in the declared format and charset."""
+def body_of(
+    interface: Interface,
+    document: Document,
+    records: Sequence[Document],
+    columns: Sequence[str] = (),
+) -> bytes:
+    """A REST answer in the declared format and charset.
+
+    Args:
+        interface: Its format and charset.
+        document: The whole answer, where the format has one.
+        records: The rows, for formats of lines.
+        columns: Names of a table's columns, so that one without rows has its header, too.
+    """
     if interface.answers == "ndjson":
         text = "".join(f"{json_text(record)}\n" for record in records)
     elif interface.answers == "csv":
-        text = csv_text(records, interface.csv.delimiter, interface.csv.header)
+        text = csv_text(records, interface.csv.delimiter, interface.csv.header, columns)
     elif interface.answers == "xml":
         text = xml_text("answer", document)
     else:
@@ -109,9 +121,12 @@ def body_of(interface: Interface, document: Document, records: Sequence[Document
     return text.encode(interface.charset, "xmlcharrefreplace")
 
 
-def csv_text(records: Sequence[Document], delimiter: str, header: Sequence[str]) -> str:
-    """A table; its names come first unless they are declared."""
-    names = list(header) or list(dict.fromkeys(key for record in records for key in record))
+def csv_text(
+    records: Sequence[Document], delimiter: str, header: Sequence[str], columns: Sequence[str]
+) -> str:
+    """A table; its names come first unless they are declared, also when no row follows."""
+    found = (key for record in records for key in record)
+    names = list(header) or list(dict.fromkeys([*columns, *found]))
     stream = io.StringIO()
     writer = csv.DictWriter(stream, names, delimiter=delimiter, extrasaction="ignore")
     if not header:

@@ -198,6 +198,12 @@ class Department:
 
         return [record for record in self.holdings[dataset].records if inside(record)]
 
+    def _columns(self, dataset: str) -> list[str]:
+        """Names of a dataset's fields at the department; none of what it only accepts."""
+        holding = self.holdings.get(dataset)
+        records = holding.records if holding else ()
+        return list(dict.fromkeys(name for record in records for name in record.document))
+
     def _sealed(self, dataset: str, record: Record) -> dict[str, Any]:
         """A record with its declared fields encrypted."""
         spec = self.system.datasets[dataset].encrypted
@@ -290,7 +296,7 @@ class Department:
         if interface.soap is None:
             kind = FORMATS.get(interface.answers, "application/json")
             whole: Any = rows if not path and rows and not interface.success else document
-            body = answers.body_of(interface, whole, rows)
+            body = answers.body_of(interface, whole, rows, self._columns(matched.route.dataset))
             told = {"Content-Type": f"{kind}; charset={interface.charset}", **(headers or {})}
             return Answer(status, told, body, what)
         output = self._output(interface, matched.route.call.operation or "")
