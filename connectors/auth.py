@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.clock import Clock
 from connectors.drafts import Draft, canonical_query
-from connectors.identity import Identity, Silent, basic_header
+from connectors.identity import Identity, Silent, basic_header, identity_values
 from connectors.signatures import key_material, needs_key, sign, sm3
 from connectors.templates import fill, fill_text, format_moment
 from connectors.tokens import BearerToken, Send
@@ -71,14 +71,7 @@ class FieldsIdentity(Silent):
 
     def before(self, draft: Draft) -> None:
         """Add the fields; what the call itself says wins."""
-        now = self._clock.now()
-        values = {
-            "login": lambda: self._connection.secret("login"),
-            "secret": self._connection.secret,
-            "timestamp": format_moment(now, "iso"),
-            "nonce": secrets.token_hex(16),
-            "now": lambda pattern="iso": format_moment(now, pattern),
-        }
+        values = identity_values(self._connection, self._clock)
         _place(draft, self._spec.place, fill(self._spec.values, values))
 
 

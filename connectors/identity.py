@@ -7,9 +7,13 @@ signatures over the body's bytes. The kinds are in `auth` and `tokens`.
 from __future__ import annotations
 
 import base64
-from typing import Protocol
+import secrets
+from typing import Any, Protocol
 
+from connectors.clock import Clock
 from connectors.drafts import Answer, Draft
+from connectors.templates import format_moment
+from tongban.kernel.connections import Connection
 from tongban.kernel.interfaces import (
     Interface,
 )
@@ -33,6 +37,18 @@ class Identity(Protocol):
     def check(self, answer: Answer, interface: Interface, where: str) -> None:
         """Refuse an answer that does not prove who wrote it."""
         ...
+
+
+def identity_values(connection: Connection, clock: Clock) -> dict[str, Any]:
+    """What templates of our identity may name; a secret is read only where one is named."""
+    now = clock.now()
+    return {
+        "login": lambda: connection.secret("login"),
+        "secret": connection.secret,
+        "timestamp": format_moment(now, "iso"),
+        "nonce": secrets.token_hex(16),
+        "now": lambda pattern="iso": format_moment(now, pattern),
+    }
 
 
 class Silent:

@@ -19,11 +19,11 @@ from lxml import etree
 from connectors.clock import Clock
 from connectors.drafts import Answer, Draft
 from connectors.errors import AnswerSignatureWrong
-from connectors.identity import Silent
+from connectors.identity import Silent, identity_values
 from connectors.protocols.attachments import is_package
 from connectors.protocols.xmldoc import local, parse_xml, to_utf8
 from connectors.signatures import key_material
-from connectors.templates import fill, format_moment
+from connectors.templates import fill
 from connectors.xmlsignature import (
     DS,
     WSU,
@@ -257,14 +257,7 @@ class SoapHeaders(Silent):
 
     def before(self, draft: Draft) -> None:
         """Add every declared header."""
-        now = self._clock.now()
-        values = {
-            "login": lambda: self._connection.secret("login"),
-            "secret": self._connection.secret,
-            "timestamp": format_moment(now, "iso"),
-            "nonce": secrets.token_hex(16),
-            "now": lambda pattern="iso": format_moment(now, pattern),
-        }
+        values = identity_values(self._connection, self._clock)
         for name, template in self._headers.items():
             draft.soap_headers.append(header_element(name, fill(template, values)))
 
