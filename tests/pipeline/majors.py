@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tongban.evidence.log import append_approval
 from tongban.hub import Hub
+from tongban.kernel.contracts import load_contract
 from tongban.store import approvals
 from tongban.store.engine import transaction
 
@@ -39,7 +40,7 @@ def add_second_major(root: Path) -> None:
     change(
         contracts / "v1.yaml",
         contracts / "v2.yaml",
-        ("version: 1.0.0", "version: 2.0.0"),
+        (f"version: {load_contract(contracts / 'v1.yaml').version}", "version: 2.0.0"),
         ("sale_contract_v1", "sale_contract_v2"),
         ("total_price", "price"),
         ("logicalType: boolean\n        physicalType: boolean", "logicalType: string"),

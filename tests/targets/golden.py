@@ -96,15 +96,15 @@ def cases(folder: Path) -> list[Case]:
 
 
 def _moved(value: Any) -> Any:
-    """A row's moment that depends on the clock."""
+    """A row's moment that depends on the clock; far enough away for a run over midnight."""
     moments = {
         "{today}": NOW.date().isoformat(),
-        "{tomorrow}": (NOW.date() + timedelta(days=1)).isoformat(),
+        "{soon}": (NOW.date() + timedelta(days=2)).isoformat(),
         "{this_month}": NOW.strftime("%Y-%m"),
-        "{next_month}": (NOW.replace(day=28) + timedelta(days=4)).strftime("%Y-%m"),
+        "{a_later_month}": (NOW.replace(day=28) + timedelta(days=34)).strftime("%Y-%m"),
         "{now}": NOW.isoformat(),
         "{in_4_minutes}": (NOW + timedelta(minutes=4)).isoformat(),
-        "{in_1_hour}": (NOW + timedelta(hours=1)).isoformat(),
+        "{in_hours}": (NOW + timedelta(hours=9)).isoformat(),
     }
     return moments.get(value, value) if isinstance(value, str) else value
 
