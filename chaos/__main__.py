@@ -41,9 +41,17 @@ def lines(report: Report) -> list[str]:
             f"≤ {RECOVERY_GOAL_S:g}",
             report.recovery_max_s <= RECOVERY_GOAL_S,
         ),
-        ("evidence entries that verify", report.evidence_entries, "> 0", report.is_good),
+        (
+            "evidence entries that verify",
+            report.evidence_entries,
+            "> 0",
+            report.evidence_entries > 0,
+        ),
     ]
-    told = [f"{name:32} {value!s:>8}  goal {goal!s:>4}  {'ok' if ok else 'MISSED'}" for name, value, goal, ok in figures]
+    told = [
+        f"{name:32} {value!s:>8}  goal {goal!s:>4}  {'ok' if is_met else 'MISSED'}"
+        for name, value, goal, is_met in figures
+    ]
     head = (
         f"{report.struck} of {report.runs} runs struck at {report.boundaries} boundaries, "
         f"{report.faults_share:.0%} faults, {report.seconds:.0f} s"

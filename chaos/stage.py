@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,12 +31,14 @@ from sandbox.population import populate
 from sandbox.servers.run import listen, make_server
 from sandbox.state import open_state, put_record, transaction
 from tongban.kernel.settings import Settings, load_settings
-from tongban.local import databases, ports, postgres
+from tongban.local import databases, placement, ports, postgres
 from tongban.pipeline import Hub, open_hub
 
 SOURCE, DATASET, PART = "housing", "sale_contract", "sale_contract_party"
 TARGETS = ("substation", "tax")
 SYSTEMS = (SOURCE, *TARGETS)
+ROOT = Path(__file__).parents[1]
+SMALLER = (("housing", "size: 500", "size: 10"), ("substation", "batch: 200", "batch: 10"))
 FAULTS = ("error500", "half_body", "reset_after", "too_many", "error_in_200")
 FAULT_SHARE = 0.10
 PASSWORD = "only-for-chaos"  # noqa: S105 - of a server that lives for minutes
@@ -59,8 +62,8 @@ class Stage:
         self.database = Wire(self._port, is_database=True)
         populate(self.state, people=people, seed=seed)
         self.calls = {system: Wire(self._serve(system), is_database=False) for system in SYSTEMS}
-        settings = load_settings({"TONGBAN_HOME": str(folder / "home")})
-        self.settings = replace(settings, database_url=self._url("hub_chaos"))
+        self._root = _small_root(folder / "root")
+        self.settings = self._settings(folder / "home", "hub_chaos")
         self._write_connections(self.settings)
         self.hub = open_hub(self.settings)
 
@@ -93,7 +96,7 @@ class Stage:
                 "TONGBAN_HOME": str(self.settings.home),
                 "TONGBAN_DATABASE_URL": place,
             },
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -105,17 +108,17 @@ class Stage:
         home = self.folder / name
         shutil.copytree(self.settings.keys_dir, home / "keys")
         shutil.copytree(self.settings.connections_dir, home / "connections")
-        settings = load_settings({"TONGBAN_HOME": str(home)})
-        return open_hub(replace(settings, database_url=self._url(name)))
+        return open_hub(self._settings(home, name))
 
     def change(self, rows: int) -> None:
         """Give some contracts another price, as if the department had worked."""
         connection = open_state(self.state, SOURCE)
         with transaction(connection):
             sql = "SELECT doc FROM record WHERE dataset = ? ORDER BY seq"
-            found = [json.loads(doc) for (doc,) in connection.execute(sql, (DATASET,))]
+            found = list(starmap(json.loads, connection.execute(sql, (DATASET,))))
             for doc in self._random.sample(found, min(rows, len(found))):
-                doc["totalPrice"] = self._random.randrange(100_000, 9_000_000)
+                more = self._random.randint(1, 99) / 100
+                doc["totalPrice"] = round(float(doc["totalPrice"]) + more, 2)
                 put_record(connection, DATASET, doc, beijing_now())
         connection.close()
 
@@ -137,11 +140,11 @@ class Stage:
 
     def kill_database(self) -> None:
         """PostgreSQL and all its sessions are gone from one moment to the next."""
-        (pid, *_) = (postgres.data_folder(self._data) / "postmaster.pid").read_text().split()
+        (pid, *_) = (placement.data_folder(self._data) / "postmaster.pid").read_text().split()
         master = psutil.Process(int(pid))
         family = [master, *master.children(recursive=True)]
         for process in family:
-            with_suppressed_kill(process)
+            _kill(process)
         psutil.wait_procs(family, timeout=10)
 
     def _start_database(self) -> None:
@@ -152,10 +155,10 @@ class Stage:
         self._start_database()
         self.hub.engine.dispose()
 
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the hub's database past the wires."""
         with psycopg.connect(self._url("hub_chaos")) as connection:
-            return connection.execute(statement.encode()).fetchall()
+            return connection.execute(statement.encode(), values).fetchall()
 
     def taken(self, system: str) -> list[tuple[str, str, str, int]]:
         """Dataset, record, version and how often a department has accepted it."""
@@ -172,12 +175,14 @@ class Stage:
     def _url(self, name: str) -> str:
         return f"postgresql://{databases.HUB}:{PASSWORD}@{HOST}:{self._port}/{name}"
 
+    def _settings(self, home: Path, database: str) -> Settings:
+        settings = load_settings({"TONGBAN_HOME": str(home), "TONGBAN_ROOT": str(self._root)})
+        return replace(settings, database_url=self._url(database))
+
     def _serve(self, system: str) -> int:
         listener = listen(0)
         server = make_server(system, self.state)
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, daemon=True
-        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.01)
@@ -195,7 +200,19 @@ class Stage:
             (folder / f"{system}.json").write_text(text, encoding="utf-8")
 
 
-def with_suppressed_kill(process: psutil.Process) -> None:
+def _small_root(folder: Path) -> Path:
+    """The project's declarations with small pages and batches, so that there are many of them."""
+    for name in ("contracts", "mappings", "connectors"):
+        ignored = shutil.ignore_patterns("*.py", "__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for system, large, small in SMALLER:
+        path = folder / "connectors" / "systems" / f"{system}.yaml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(large, small), encoding="utf-8")
+    return folder
+
+
+def _kill(process: psutil.Process) -> None:
     """SIGKILL, also for what is gone already."""
     try:
         process.send_signal(signal.SIGKILL)

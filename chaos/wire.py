@@ -92,7 +92,7 @@ class Wire:
                 if not data:
                     return
                 client.sendall(data)
-                if is_asking:
+                if is_asking and (self.is_database or b" 200 " in data[:16]):
                     self.delivered += 1
                 is_asking = False
 

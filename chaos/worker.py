@@ -10,29 +10,34 @@ It calls what an Airflow task calls, with the settings of its environment.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from tongban.kernel.errors import TongbanError
 from tongban.kernel.settings import load_settings
-from tongban.pipeline import load, open_hub, pull, push
+from tongban.pipeline import Hub, load, open_hub, pull, push
 
 RETRY = 75  # what sendmail's world calls a temporary failure
 
 
 def main(verb: str, *words: str) -> int:
     """Do the verb once."""
-    print("ready", flush=True)  # noqa: T201 - the suite's clock starts here
-    with open_hub(load_settings()) as hub:
-        try:
-            if verb == "pull":
-                print(pull(hub, words[0]).landing_id)  # noqa: T201
-            elif verb == "load":
-                load(hub, words[0], words[1])
-            else:
-                push(hub, words[0], words[1])
-        except TongbanError as exc:
-            print(f"{exc.code}: {exc}", file=sys.stderr)  # noqa: T201
-            return RETRY
+    print("ready", flush=True)
+    try:
+        with open_hub(load_settings()) as hub:
+            _do(hub, verb, words)
+    except TongbanError as exc:
+        print(f"{exc.code}: {exc}", file=sys.stderr)
+        return RETRY
     return 0
+
+
+def _do(hub: Hub, verb: str, words: Sequence[str]) -> None:
+    if verb == "pull":
+        print(pull(hub, words[0]).landing_id)
+    elif verb == "load":
+        load(hub, words[0], words[1])
+    else:
+        push(hub, words[0], words[1])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tongban", "connectors", "sandbox")
-CODE = (*PACKAGES, "dags", "plugins", "docs", "docker", "benchmarks", "tests")
+CODE = (*PACKAGES, "dags", "plugins", "docs", "docker", "benchmarks", "chaos", "tests")
 NOT_OURS = {".git", ".venv", ".tongban"}
 BINARY = {".png", ".pyc", ".woff2"}
 

@@ -21,6 +21,7 @@ CODE = (
     "dags",
     "plugins",
     "benchmarks",
+    "chaos",
     "tests",
     "docker",
     "docs",
@@ -64,6 +65,19 @@ def bench(
     sys.path.insert(0, str(load_settings().root))
     benchmarks = importlib.import_module("benchmarks.__main__")
     raise typer.Exit(int(benchmarks.main(names or [], json_output=as_json)))
+
+
+@app.command()
+def chaos(
+    *,
+    short: Annotated[bool, typer.Option("--short", help="Four boundaries, once each.")] = False,
+    runs: Annotated[int, typer.Option(help="Runs at each boundary of the full form.")] = 40,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Kill workers and PostgreSQL at commits and calls; 1 if anything is lost or doubled."""
+    sys.path.insert(0, str(load_settings().root))
+    suite = importlib.import_module("chaos.__main__")
+    raise typer.Exit(int(suite.main(short=short, runs=runs, json_output=as_json)))
 
 
 def _run_python(arguments: list[str]) -> int:
