@@ -46,7 +46,7 @@ def lint(
         for line in found:
             console.print(f"✗ {line}", style="red", soft_wrap=True, highlight=False, markup=False)
         if not found:
-            console.print(f"✓ {len(problems)} contracts: no problem", style="green")
+            console.print(f"✓ contracts read: {len(problems)}; no problem", style="green")
     if found:
         raise typer.Exit(1)
 

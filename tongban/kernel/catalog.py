@@ -244,7 +244,7 @@ class Catalog:
             dataset = next(iter(self.majors(dataset)), dataset)
             providers = self.providers(dataset)
         if not providers:
-            known = [name for route in self.pull_routes for name in route.datasets]
+            known = dict.fromkeys(name for route in self.pull_routes for name in route.datasets)
             raise ConfigInvalid(
                 f'no system provides the dataset "{dataset}"{suggestion(dataset, known)}'
             )
