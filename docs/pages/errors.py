@@ -49,6 +49,7 @@ ADVICE = {
     "OurCertificateRefused": "Give `client_cert_file` and `client_key_file` in the connection, or renew them with the department.",
     "PurposeRefused": "Use one of the named purposes; another one needs the department's consent and a line in the system's YAML.",
     "QuestionsInvalid": "Correct the named rows of the file; nothing was asked.",
+    "RowsParked": "See to the target (`tongban receipt` shows one record), then let the rows be queued again.",
     "MassDelete": "Ask the department whether so many records are really gone; then approve it (`tongban approvals`).",
     "PageShort": "Tell the department: a page says another number of rows than it has.",
     "PagingNeverStill": "Read in quieter hours or in smaller windows (`max_days`).",

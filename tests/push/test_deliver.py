@@ -18,7 +18,7 @@ from tongban.kernel.errors import (
     SystemRefused,
     SystemUnavailable,
 )
-from tongban.push import PushCounts, requeue
+from tongban.push import PushCounts, RowsParked, requeue
 
 pytestmark = pytest.mark.postgres
 OFFICE = ("office",)
@@ -260,7 +260,7 @@ def test_row_that_waited_too_long_is_parked_and_never_deleted(hub, office):
     """After three days a person must look."""
     hub.load(payments(1), subscribers=OFFICE)
     office.raises = [SystemUnavailable("office: HTTP 503")]
-    with pytest.raises(SystemUnavailable):
+    with pytest.raises(RowsParked, match="1 records had no answer"):
         office.deliver(park_after=timedelta(0))
     office.make_due()
 
@@ -272,7 +272,7 @@ def test_parked_row_goes_out_after_a_person_has_requeued_it(hub, office):
     """The cause is removed, nothing is lost."""
     hub.load(payments(1), subscribers=OFFICE)
     office.raises = [SystemUnavailable("office: HTTP 503")]
-    with pytest.raises(SystemUnavailable):
+    with pytest.raises(RowsParked, match="1 records had no answer"):
         office.deliver(park_after=timedelta(0))
 
     assert 1 == requeue(hub.engine, "office", "payment")

@@ -8,7 +8,7 @@ Nothing here deletes an outbox row, and no HTTP status counts as success.
 
 from __future__ import annotations
 
-from tongban.push.deliver import PushCounts, deliver
+from tongban.push.deliver import PushCounts, RowsParked, deliver
 from tongban.push.outbox import requeue
 
-__all__ = ["PushCounts", "deliver", "requeue"]
+__all__ = ["PushCounts", "RowsParked", "deliver", "requeue"]

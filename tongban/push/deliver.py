@@ -48,6 +48,13 @@ CLAIM_LASTS_S = 60  # a slow target gets smaller claims: its rows stay locked me
 WORKERS = 2  # of a run that has more than one claim to send
 SHORTEST_SLEEP_S = 0.05
 
+
+class RowsParked(Fatal):
+    """Records were tried for 72 hours in vain; they wait for a person, the run says so at once."""
+
+    code = "fatal.rows_parked"
+
+
 Evidence = Callable[[Connection, dict[str, Any], Sequence[bytes]], None]
 
 
@@ -60,6 +67,7 @@ class PushCounts:
         waiting: Refused for now, since their parent is not there yet.
         unclear: Went out, answer unknown; they go out again with the same guid.
         withheld: Kept back by the mapping's `where`.
+        parked: Tried for too long; a person must look. They count as what they were before.
     """
 
     sent: int = 0
@@ -70,6 +78,7 @@ class PushCounts:
     unclear: int = 0
     superseded: int = 0
     withheld: int = 0
+    parked: int = 0
 
     def __add__(self, other: PushCounts) -> PushCounts:
         return PushCounts(*(getattr(self, n) + getattr(other, n) for n in _COUNTED))
@@ -127,6 +136,7 @@ def deliver(
 
     Raises:
         RetryLater: The target did not answer; every answer that came is recorded.
+        RowsParked: Some rows were tried for too long; all else was done.
         Fatal: The target's answer cannot be used, or our identity was refused.
     """
     mapping = catalog.push_mapping(route.target, route.dataset)
@@ -169,6 +179,15 @@ def deliver(
             run.channel.failure = None
     finally:
         _finish(run)
+    if total.parked:
+        raise RowsParked(
+            f"{route.target}/{route.dataset}: {total.parked} records had no answer for "
+            f"{park_after.total_seconds() / 3600:.0f} h and are parked; nothing is lost, see to "
+            "the target, then queue them again (the maintenance run does it once a day)",
+            target=route.target,
+            dataset=route.dataset,
+            parked=total.parked,
+        ) from run.channel.failure
     if run.channel.failure is not None:
         raise run.channel.failure
     return total
@@ -263,10 +282,10 @@ def _record(run: _Run, conn: Connection, going: Outgoing) -> PushCounts:
         )
     target, dataset = run.channel.target, run.channel.dataset
     answers = _as_frame(going.answers, run.channel.vault)
-    answers = record_answers(
+    answers, parked = record_answers(
         conn, target, dataset, answers, run.transfer_id, park_after=run.park_after
     )
-    counts = _counted(Counter(answers["state"].to_list()))
+    counts = _counted(Counter(answers["state"].to_list())) + PushCounts(parked=parked)
     if run.transfer_id is None:
         return counts
     added = {

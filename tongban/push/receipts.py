@@ -85,6 +85,7 @@ _DOUBT = text("""
 """)
 # Joined by all columns of the primary key, so that it is probed even without statistics.
 _RECORD = text("""
+    WITH done AS (
     UPDATE hub.outbox o
        SET state = CASE
              WHEN a.state IN ('waiting_parent', 'sent', 'queued')
@@ -109,6 +110,8 @@ _RECORD = text("""
       FROM push_answer a
      WHERE o.record_id = a.record_id AND o.target = a.target AND o.dataset = a.dataset
        AND o.version = a.version
+    RETURNING o.state)
+    SELECT count(*) FILTER (WHERE state = 'parked') FROM done
 """)
 
 
@@ -139,8 +142,12 @@ def record_answers(
     transfer_id: UUID | None,
     *,
     park_after: timedelta = PARK_AFTER,
-) -> pl.DataFrame:
-    """Give every answered row of a batch its new state; gives the answers as they are believed."""
+) -> tuple[pl.DataFrame, int]:
+    """Give every answered row of a batch its new state.
+
+    Returns:
+        The answers as they are believed, and how many rows were parked.
+    """
     conn.execute(_TEMPORARY)
     conn.execute(_CLEAR)
     route = (pl.lit(target).alias("target"), pl.lit(dataset).alias("dataset"))
@@ -150,14 +157,12 @@ def record_answers(
     if conn.execute(_ANY_DUPLICATE).scalar_one():
         codes = {"known_there": KNOWN_THERE, "other_content": OTHER_CONTENT}
         doubted = {record_id: state for record_id, state in conn.execute(_DOUBT, codes)}  # noqa: C416
-    conn.execute(
-        _RECORD,
-        {
-            "transfer_id": transfer_id,
-            "park_after": park_after,
-            "first": FIRST_WAIT_S,
-            "longest": LONGEST_WAIT_S,
-        },
-    )
+    facts = {
+        "transfer_id": transfer_id,
+        "park_after": park_after,
+        "first": FIRST_WAIT_S,
+        "longest": LONGEST_WAIT_S,
+    }
+    parked = int(conn.execute(_RECORD, facts).scalar_one())
     believed = pl.col("record_id").replace_strict(doubted, default=pl.col("state"))
-    return answers.with_columns(state=believed) if doubted else answers
+    return (answers.with_columns(state=believed) if doubted else answers), parked
