@@ -63,7 +63,7 @@ MEANINGS = {
     "TONGBAN_CRYPTO_SUITE": (
         "`international`",
         "`national` seals new values with SM4-GCM; what is stored stays readable "
-        "([decision](../decisions/0015-suites-and-rotation.md)).",
+        "([decision](../decisions/0013-suites-and-rotation.md)).",
     ),
     "TONGBAN_SEAL_ALGORITHM": (
         "`Ed25519`",

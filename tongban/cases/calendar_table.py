@@ -4,7 +4,7 @@
 start's ordinal plus the days left: one join, no loop. When the files of the calendar change, the
 table is replaced and every running clock is computed again; what had ended stays as it was.
 
-Source: docs/decisions/0020-case-clocks.md.
+Source: docs/decisions/0015-case-clocks.md.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 The suite rules what is sealed from now on; what is stored opens under the algorithm that its own
 envelope names, so one column may hold both. Record ids, row digests and blind indexes are the
 identity of what is stored: their algorithm is fixed when a ring is made and never follows the
-setting (docs/decisions/0015-suites-and-rotation.md).
+setting (docs/decisions/0013-suites-and-rotation.md).
 
 SM2 is in no library that we depend on. A package that has it names itself as `SM2` in the entry
 point group `tongban.signers` (see `tongban.evidence.signing`); without one SM2 is off, and
