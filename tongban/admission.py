@@ -129,7 +129,10 @@ def _reason(hub: Hub, contract: Contract) -> str:
     breaking = [change for change in compare(old, new).changes if change.breaks]
     named = [f"{change.subject} ({change.kind})" for change in breaking[:MOST_NAMED]]
     more = f" and {len(breaking) - MOST_NAMED} more" if len(breaking) > MOST_NAMED else ""
+    beside = f"{contract.label}: version {contract.version} beside v{before}"
+    if not breaking:
+        return f"{beside}; nobody breaks by what changes"
     return (
-        f"{contract.label}: version {contract.version} beside v{before}; {len(breaking)} changes "
-        f"that somebody breaks by: {', '.join(named)}{more}"
+        f"{beside}; what changes so that somebody breaks ({len(breaking)}): "
+        f"{', '.join(named)}{more}"
     )

@@ -77,6 +77,21 @@ def test_plain_revision_leads_there_and_back(engine):
     assert "tongban_scratch" not in text
 
 
+def test_a_column_that_is_altered_leaves_no_trace_of_where_it_was_compared(engine):
+    """A long call is written over several lines."""
+    other = replace(
+        OLD, version="1.0.1", fields=(replace(OLD.fields[0], label="号"), *OLD.fields[1:])
+    )
+    with engine.connect() as conn:
+        text = plain_migration(
+            conn, other, compile_sql(OLD, NO_CODES), compile_sql(other, NO_CODES)
+        )
+        conn.rollback()
+
+    assert "op.alter_column('thing_v1'" in text
+    assert "tongban_scratch" not in text
+
+
 def test_stored_revision_is_empty_where_the_tables_fit_and_adds_what_is_new(engine):
     """Nothing in the database is changed by looking."""
     migrate.migrate(engine, [OLD])

@@ -6,6 +6,7 @@ changed: the old form of a plain table is made in a schema of its own, and rolle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,7 +75,7 @@ def plain_migration(conn: sa.Connection, contract: Contract, old: SqlTarget, new
         upgrade.ops.append(ops.RenameTableOp(old.table.name, new.table.name))
         downgrade.ops.insert(0, ops.RenameTableOp(new.table.name, old.table.name))
     text = _written(script, contract, f"{contract.dataset} to {contract.version}")
-    return text.replace(f", schema='{SCRATCH}'", "")
+    return re.sub(rf",\s*schema='{SCRATCH}'", "", text)  # on a line of its own in a long call
 
 
 def _bare(table: sa.Table, name: str) -> sa.Table:

@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from tongban.kernel.codes import CodeTables
 from tongban.kernel.contracts import Contract, Field
-from tongban.store.datasets import dataset_table, history_table
+from tongban.store.datasets import DATA, dataset_table, history_table
 from tongban.targets.declared import document_of
 from tongban.targets.shapes import MONTH_TEXT
 from tongban.targets.sql_functions import FUNCTIONS, LOADERS, needed_by
@@ -115,7 +115,7 @@ def compile_sql(
 
 def stored_sql(contract: Contract) -> str:
     """The hub's own tables of a contract: the newest versions and the history."""
-    parts: list[str] = []
+    parts = [f"CREATE SCHEMA IF NOT EXISTS {quoted(DATA)};"]
     for table in (dataset_table(contract), history_table(contract)):
         parts.append(f"{created(table)};")
         parts += [f"{_compiled(CreateIndex(index))};" for index in _sorted(table.indexes)]
@@ -194,7 +194,7 @@ def _references(contract: Contract, others: Mapping[str, Contract]) -> list[str]
                 found.append(f"-- {item.name} refers to {link}, which is not the key there")
             else:
                 found.append(
-                    "-- where both tables stand in one database:\n"
+                    f"-- needs {quoted(other.table)}; leave it out where that table is not:\n"
                     f"ALTER TABLE {quoted(contract.table)} ADD CONSTRAINT "
                     f"{quoted(_name(f'{item.name}.reference'))} FOREIGN KEY ({quoted(item.name)})"
                     f" REFERENCES {quoted(other.table)} ({quoted(name)});"
