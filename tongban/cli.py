@@ -31,6 +31,7 @@ GROUPS = (
     "case",
     "compare",
     "reconcile",
+    "quarantine",
     "audit",
     "keys",
     "evidence",

@@ -180,23 +180,44 @@ def chunks(
 
 
 def rows_chunk(
-    frame: pl.DataFrame, contract: Contract, validate: ValidatePlan, keyring: KeyRing
+    frame: pl.DataFrame,
+    contract: Contract,
+    validate: ValidatePlan,
+    keyring: KeyRing,
+    *,
+    failures: Mapping[str, pl.Series] | None = None,
+    code_failures: Mapping[str, pl.Series] | None = None,
+    number: int = 1,
+    is_last: bool = True,
+    refuse_dirty: bool = True,
 ) -> Chunk:
-    """A chunk of rows that the hub made itself; they are checked like anybody's."""
+    """A chunk of rows that no page holds; they are checked like anybody's.
+
+    Args:
+        frame: The contract's columns in the contract's types.
+        contract: What they must keep.
+        validate: The same, compiled.
+        keyring: Seals what the contract classifies.
+        failures: Field → rows whose value was there and could not be read.
+        code_failures: Field → rows whose code nobody knows.
+        number: Its place among several.
+        is_last: None comes after it.
+        refuse_dirty: Hold the chunk against the contract's dirty limit.
+    """
     started = time.monotonic()
     made = Normalized(
         frame=frame,
-        failures={},
-        code_failures={},
+        failures=dict(failures or {}),
+        code_failures=dict(code_failures or {}),
         source_key=frame.select(
             pl.concat_str([pl.col(name).cast(pl.String) for name in contract.key], separator="|")
         ).to_series(),
     )
-    found = check(validate, made)
+    found = check(validate, made, refuse_dirty=refuse_dirty)
     refused = Refused(made.frame, found.rejected["row_no"], _findings(validate, found))
     return Chunk(
-        number=1,
-        is_last=True,
+        number=number,
+        is_last=is_last,
         rows=protect_frame(found.accepted, contract, keyring),
         quarantine=_quarantine(refused, frame.cast(pl.String), contract, keyring),
         read=frame.height,

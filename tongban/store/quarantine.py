@@ -2,7 +2,8 @@
 
 Inside the transaction of `tongban.store.load`. A row that comes again unchanged is counted, a
 newer refused row replaces the open one, an accepted row that is not older resolves it, and a
-refused row that is older than what is stored opens nothing. Closed rows stay.
+refused row that is older than what is stored opens nothing, nor does one that breaks only rules
+which a person has waived for its record. Closed rows stay.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ _OPEN = """
                           AND q.state = 'open' AND q.key_index = c.key_index)
        AND NOT EXISTS (SELECT FROM {table} t WHERE t.record_id = c.key_index
                           AND greatest(t.changed_at, t.confirmed_at) > c.changed_at)
+       AND NOT (EXISTS (SELECT FROM hub.waiver w
+                         WHERE w.dataset = :dataset AND w.record_id = c.key_index)
+                AND NOT EXISTS (
+                    SELECT FROM jsonb_array_elements(c.findings) f
+                     WHERE NOT EXISTS (
+                        SELECT FROM hub.waiver w
+                         WHERE w.dataset = :dataset AND w.record_id = c.key_index
+                           AND w.rule = f->>'rule'
+                           AND w.expires_on >= (now() AT TIME ZONE 'Asia/Shanghai')::date)))
 """
 
 
