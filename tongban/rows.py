@@ -185,39 +185,23 @@ def rows_chunk(
     validate: ValidatePlan,
     keyring: KeyRing,
     *,
-    failures: Mapping[str, pl.Series] | None = None,
-    code_failures: Mapping[str, pl.Series] | None = None,
-    number: int = 1,
-    is_last: bool = True,
-    refuse_dirty: bool = True,
+    lost: tuple[Mapping[str, pl.Series], Mapping[str, pl.Series]] | None = None,
+    place: tuple[int, bool] = (1, True),
+    limit: bool = True,
 ) -> Chunk:
     """A chunk of rows that no page holds; they are checked like anybody's.
 
-    Args:
-        frame: The contract's columns in the contract's types.
-        contract: What they must keep.
-        validate: The same, compiled.
-        keyring: Seals what the contract classifies.
-        failures: Field → rows whose value was there and could not be read.
-        code_failures: Field → rows whose code nobody knows.
-        number: Its place among several.
-        is_last: None comes after it.
-        refuse_dirty: Hold the chunk against the contract's dirty limit.
+    `lost`: unreadable values and unknown codes by field; `place`: number, is last; `limit`: dirty.
     """
     started = time.monotonic()
-    made = Normalized(
-        frame=frame,
-        failures=dict(failures or {}),
-        code_failures=dict(code_failures or {}),
-        source_key=frame.select(
-            pl.concat_str([pl.col(name).cast(pl.String) for name in contract.key], separator="|")
-        ).to_series(),
-    )
-    found = check(validate, made, refuse_dirty=refuse_dirty)
+    key = pl.concat_str([pl.col(name).cast(pl.String) for name in contract.key], separator="|")
+    failures, codes = map(dict, lost or ({}, {}))
+    made = Normalized(frame, failures, codes, frame.select(key).to_series())
+    found = check(validate, made, refuse_dirty=limit)
     refused = Refused(made.frame, found.rejected["row_no"], _findings(validate, found))
     return Chunk(
-        number=number,
-        is_last=is_last,
+        number=place[0],
+        is_last=place[1],
         rows=protect_frame(found.accepted, contract, keyring),
         quarantine=_quarantine(refused, frame.cast(pl.String), contract, keyring),
         read=frame.height,

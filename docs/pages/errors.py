@@ -32,6 +32,9 @@ A bug of ours, or a library's error that nobody mapped, ends as one line with it
 words, since those may quote a record: `internal:` on the command line, `task.broken` inside Airflow."""
 
 ADVICE = {
+    "SheetInvalid": "Use the exported file: keep its first row, write values as text, send large files in parts.",
+    "NotOpen": "List the open rows (`tongban quarantine list`); the row was closed meanwhile.",
+    "NoticeUnknown": "List the notices (`tongban quarantine notices`).",
     "CalendarEnded": "Look at the case's dates: a deadline beyond 2060 is a mistake in them, or in the days that an item promises.",
     "NumberClaimed": "Look who used the number first: a number of a block belongs to the window that reserved it, and to one case.",
     "MajorNotAdmitted": "Read the question in Airflow or with `bin/tongban approvals` and decide it; the older major goes on meanwhile.",

@@ -281,11 +281,9 @@ def _chunks(
             contract,
             plan,
             hub.keyring,
-            failures=rows.failures,
-            code_failures=rows.code_failures,
-            number=number,
-            is_last=number == len(rounds),
-            refuse_dirty=False,
+            lost=(rows.failures, rows.code_failures),
+            place=(number, number == len(rounds)),
+            limit=False,
         )
         chunks.append(chunk)
         complete = rows.frame.select(
