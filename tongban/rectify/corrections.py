@@ -3,7 +3,7 @@
 Only a row that an open quarantine row asks for is taken: the file is no back door. A correction
 that was applied before is passed over, whatever came in between, so that the same files in any
 order and number end in the same state (A, B, A changes nothing). What is accepted closes the
-quarantine row that asked for it; what the contract refuses again stays open with its new findings.
+quarantine row that asked for it; what the contract refuses again changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -145,7 +145,10 @@ def apply_corrections(
     unasked = len(rows) - len(taken) - again
     if not taken:
         return Applied(len(rows), 0, again, 0, unasked, 0)
-    transfer_id, good = _write(hub, system, contract, told, taken)
+    chunks, good = _chunks(hub, contract, told, taken)
+    if not good:
+        return Applied(len(rows), 0, again, len(taken), unasked, 0)
+    transfer_id = _write(hub, system, contract, chunks)
     closed = _close(hub, dataset, good, transfer_id, by)
     refused = len(taken) - len(good)
     return Applied(len(rows), len(good), again, refused, unasked, closed, str(transfer_id))
@@ -245,11 +248,8 @@ def _not_applied(hub: Hub, dataset: str, lines: Sequence[_Line]) -> tuple[list[_
     return taken, again
 
 
-def _write(
-    hub: Hub, system: str, contract: Contract, told: TypedRows, taken: Sequence[_Line]
-) -> tuple[UUID, list[_Line]]:
-    """Write them in the file's order, one record at most once per chunk; gives the accepted."""
-    chunks, good = _chunks(hub, contract, told, taken)
+def _write(hub: Hub, system: str, contract: Contract, chunks: Sequence[Chunk]) -> UUID:
+    """Store them as one transfer of the department."""
     transfer_id = transfers.begin_transfer(
         hub.engine, system, contract.dataset, contract_version=contract.version, run_id=KIND
     )
@@ -258,13 +258,16 @@ def _write(
         write_chunks(hub, chunks, contract, transfer_id, lease)
     finally:
         release_lease(hub.engine, lease)
-    return transfer_id, good
+    return transfer_id
 
 
 def _chunks(
     hub: Hub, contract: Contract, told: TypedRows, taken: Sequence[_Line]
 ) -> tuple[list[Chunk], list[_Line]]:
-    """Rounds: the n-th line of every record is in the n-th chunk."""
+    """Rounds: the n-th line of every record is in the n-th chunk.
+
+    A refused line is left out: its quarantine row stays open as it is, number and notice too.
+    """
     rounds: list[list[_Line]] = []
     turn: Counter[bytes] = Counter()
     for line in taken:
@@ -285,16 +288,18 @@ def _chunks(
             place=(number, number == len(rounds)),
             limit=False,
         )
-        chunks.append(chunk)
         complete = rows.frame.select(
             pl.all_horizontal(pl.col(name).is_not_null() for name in contract.key)
         ).to_series()
         refused = set() if chunk.quarantine is None else set(chunk.quarantine["key_index"])
-        good += [
+        kept = [
             line
             for line, has_key in zip(part, complete, strict=True)
             if has_key and line.record_id.hex() not in refused
         ]
+        warnings = {key: rows for key, rows in chunk.findings.items() if key[1] == "warning"}
+        chunks.append(replace(chunk, quarantine=None, read=len(kept), findings=warnings))
+        good += kept
     return chunks, good
 
 
