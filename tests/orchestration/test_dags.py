@@ -150,8 +150,9 @@ def test_a_pull_with_a_cron_runs_in_beijing_time_and_one_without_by_hand(dags):
 
 def test_tags_name_system_direction_and_protocol(dags):
     """The DAG list can be filtered by each."""
-    assert {"tongban", "housing", "pull", "rest"} == set(dags["pull_sale_contract"].tags)
-    assert {"tongban", "tax", "push", "rest"} == set(dags["push_tax_sale_contract"].tags)
+    pulled, pushed = dags["pull_sale_contract"], dags["push_tax_sale_contract"]
+    assert {"tongban", "housing", "房产交易", "pull", "rest"} == set(pulled.tags)
+    assert {"tongban", "tax", "税务", "push", "rest"} == set(pushed.tags)
 
 
 def test_the_page_of_a_dag_is_bilingual_and_links_the_contract(dags):

@@ -48,6 +48,7 @@ def build_approvals_dag(root: Path) -> DAG:
     )
     with DAG(
         dag_id=DAG_ID,
+        dag_display_name="等待人工决定",
         description="等待人工决定 / decisions of people",
         schedule=AssetOrTimeSchedule(timetable=schedules.every(DAILY), assets=[asked]),
         doc_md=PAGE,

@@ -29,6 +29,7 @@ def build_audit_dag(root: Path) -> DAG:
     """`audit`: one task."""
     with DAG(
         dag_id="audit",
+        dag_display_name="质量审计报告",
         description="质量审计报告 / quality audit report",
         schedule=schedules.every(DAILY),
         doc_md=PAGE,

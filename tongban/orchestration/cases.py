@@ -33,6 +33,7 @@ def build_cases_dag(root: Path) -> DAG:
     movers = AssetAny(*(dataset_asset(name) for name in MOVERS))
     with DAG(
         dag_id="cases",
+        dag_display_name="推进办件",
         description="推进办件 / advance the cases",
         schedule=AssetOrTimeSchedule(timetable=schedules.every(HOURLY), assets=movers),
         doc_md=PAGE,

@@ -47,6 +47,7 @@ def build_compare_dag(catalog: Catalog, system: str) -> DAG:
     """`compare`: one task in the pool of the department that answers."""
     with DAG(
         dag_id=DAG_ID,
+        dag_display_name="共同买受人婚姻比对",
         description="共同买受人婚姻比对 / buyers compared with civil affairs",
         schedule=AssetOrTimeSchedule(
             timetable=schedules.every(HOURLY), assets=dataset_asset(MOVES)

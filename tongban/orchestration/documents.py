@@ -131,6 +131,18 @@ def _contracts(catalog: Catalog, datasets: tuple[str, ...]) -> str:
     return "契约 / contracts: " + ", ".join(links)
 
 
-def tags(system: str, direction: str, protocol: str) -> list[str]:
-    """Tags by which the DAG list is filtered."""
-    return sorted({system, direction, protocol, "tongban"})
+def pull_name(catalog: Catalog, route: PullRoute) -> str:
+    """What people read instead of the DAG's id."""
+    label, title = catalog.contract(route.dataset).label, catalog.system(route.system).title
+    return f"拉取 {label} ← {title.zh}"
+
+
+def push_name(catalog: Catalog, route: PushRoute) -> str:
+    """What people read instead of the DAG's id."""
+    label, title = catalog.contract(route.dataset).label, catalog.system(route.target).title
+    return f"推送 {label} → {title.zh}"
+
+
+def tags(system: str, direction: str, protocol: str, *names: str) -> list[str]:
+    """Tags by which the DAG list is filtered; the department also by its Chinese name."""
+    return sorted({system, direction, protocol, "tongban", *names})

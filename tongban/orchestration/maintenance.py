@@ -47,6 +47,7 @@ def build_maintenance_dag(root: Path) -> DAG:
     }
     with DAG(
         dag_id="maintenance",
+        dag_display_name="日常维护",
         description="日常维护 / daily upkeep",
         schedule=schedules.every(DAILY),
         doc_md=PAGE,

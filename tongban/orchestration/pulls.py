@@ -47,10 +47,13 @@ def build_pull_dag(catalog: Catalog, route: PullRoute) -> DAG:
     definition = documents.pull_definition(catalog, route)
     with DAG(
         dag_id=route.dag_id,
+        dag_display_name=documents.pull_name(catalog, route),
         description=f"{catalog.contract(route.dataset).label} ← {route.system}",
         schedule=schedules.every(route.schedule) if route.schedule else None,
         doc_md=documents.pull_page(catalog, route),
-        tags=documents.tags(route.system, "pull", route.protocol),
+        tags=documents.tags(
+            route.system, "pull", route.protocol, catalog.system(route.system).title.zh
+        ),
         params=window_params(),
         deadline=deadlines.alert(schedules.PULL_LIMIT),
         **schedules.common(owner=route.system),

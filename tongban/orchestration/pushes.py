@@ -36,10 +36,13 @@ def build_push_dag(catalog: Catalog, route: PushRoute) -> DAG:
     """`push_<target>_<dataset>`: one task."""
     with DAG(
         dag_id=f"push_{route.name}",
+        dag_display_name=documents.push_name(catalog, route),
         description=f"{catalog.contract(route.dataset).label} → {route.target}",
         schedule=dataset_asset(route.dataset),
         doc_md=documents.push_page(catalog, route),
-        tags=documents.tags(route.target, "push", route.protocol),
+        tags=documents.tags(
+            route.target, "push", route.protocol, catalog.system(route.target).title.zh
+        ),
         params={
             "limit": Param(
                 None,

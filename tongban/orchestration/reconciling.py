@@ -34,6 +34,7 @@ def build_reconcile_dag(root: Path) -> DAG:
     targets = sorted({route.target for route in load_catalog(root).push_routes})
     with DAG(
         dag_id=DAG_ID,
+        dag_display_name="与接收方对账",
         description="与接收方对账 / compare with the targets",
         schedule=schedules.every(NIGHTLY),
         doc_md=PAGE,
