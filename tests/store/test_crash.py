@@ -216,7 +216,7 @@ DO $$ BEGIN
         TRUNCATE data.payment_v1, data.payment_v1_history;
     END IF;
 END $$;
-TRUNCATE hub.transfer, hub.transfer_chunk, hub.transfer_finding, hub.outbox, hub.quarantine;
+TRUNCATE hub.transfer, hub.transfer_chunk, hub.transfer_finding, hub.outbox, hub.quarantine CASCADE;
 DELETE FROM hub.lease;
 """
 
