@@ -17,13 +17,14 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def changed_bag(tmp_path: Path) -> Any:
+def changed_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The pull DAGs of a catalog with a second major of the sale contract."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.utils.db import initdb
 
     root = make_changed(tmp_path / "changed")
+    monkeypatch.setenv("TONGBAN_ROOT", str(root))  # `bin/tongban test` names the repository
     (root / "dags").mkdir()
     shutil.copy(REPOSITORY / "dags" / "pull.py", root / "dags" / "pull.py")
     initdb()
