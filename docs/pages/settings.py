@@ -57,13 +57,13 @@ MEANINGS = {
     "TONGBAN_MASTER_KEY_FILE": ("—", "A file with the master key instead, such as a mounted secret."),
     "TONGBAN_MASTER_KEY_SECRET": (
         "—",
-        "Name of an Airflow Variable, or of a Connection whose password is the master key: any secrets "
-        "backend. Outside tasks `AIRFLOW_VAR_<NAME>` is read.",
+        ("Name of an Airflow Variable, or of a Connection whose password is the master key: any secrets "
+        "backend. Outside tasks `AIRFLOW_VAR_<NAME>` is read."),
     ),
     "TONGBAN_CRYPTO_SUITE": (
         "`international`",
-        "`national` seals new values with SM4-GCM; what is stored stays readable "
-        "([decision](../decisions/0013-suites-and-rotation.md)).",
+        ("`national` seals new values with SM4-GCM; what is stored stays readable "
+        "([decision](../decisions/0013-suites-and-rotation.md))."),
     ),
     "TONGBAN_SEAL_ALGORITHM": (
         "`Ed25519`",
