@@ -186,7 +186,7 @@ def test_odd_pages_are_read_as_the_tree_reads_them(name, declared, shape):
 def test_the_common_ones_go_the_quick_way(name):
     """Else the test above would hold for nothing."""
     for shape in (FLAT, EXPLODED, MARKED):
-        read(ODD[name], shape, quick=True)
+        assert not isinstance(read(ODD[name], shape, quick=True), type), shape
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -167,9 +167,10 @@ def test_parts_that_travel_in_a_header_are_no_body(tmp_path):
         '</w:message><w:message name="o"><w:part name="p" element="t:told"/></w:message>'
     )
     text = wsdl(messages=messages, bound='<s:header message="t:i" part="h" use="literal"/>')
-    asked(tmp_path, text)
+    element, *_ = asked(tmp_path, text)
 
     check_operations(declare(tmp_path, "a/w.wsdl", ASK), tmp_path)
+    assert "{urn:w}ask" == element.tag
 
 
 def test_several_parts_in_one_body_are_refused_by_the_check(tmp_path):
