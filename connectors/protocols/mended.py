@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from lxml import etree
 
+from connectors.protocols.xmldoc import COMMENT
+
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
 _OLD = re.compile(rb"http://www\.w3\.org/(?:1999|2000/(?:10|08))/XMLSchema\b")
-_BEFORE = re.compile(rb"\A(?:\s|<!--(?:[^-]|-(?!->))*+-->)++(?=<\?xml\s)")
+_BEFORE = re.compile(rb"\A(?:\s|" + COMMENT + rb")+(?=<\?xml\s)")
 _BUILT_IN: Final = {  # names of the drafts → names of the recommendation
     "binary": "base64Binary",
     "CDATA": "normalizedString",

@@ -34,10 +34,10 @@ LONGEST_TEXT = 9_000_000  # libxml2 refuses texts of 10 MB, such as a whole docu
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_\x80-\xff]")
-# Possessive quantifiers: a body full of comments must not make the match try every split of them.
-_HTML = re.compile(
-    rb"^\s*+(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE
-)
+# Each sign can be taken in one way only: a body full of comments must not make the match try every
+# split of them. Possessive quantifiers would say so, too, but Python before 3.11.5 misreads them.
+COMMENT = rb"<!--[^-]*(?:-(?!->)[^-]*)*-->"
+_HTML = re.compile(rb"^\s*(?:" + COMMENT + rb"\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 def to_utf8(body: bytes, charset: str, where: str) -> bytes:

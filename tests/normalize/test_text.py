@@ -14,7 +14,7 @@ from tongban.normalize import text
 NASTY = st.text(
     alphabet=st.one_of(
         st.sampled_from(" \u3000\u200b\ufeff\t\n·・•ＡａＺ０９（）％，¥￥甲乙𠮷x0-"),
-        st.characters(),
+        st.characters(codec="utf-8"),
     ),
     max_size=20,
 )
